@@ -1,0 +1,53 @@
+"""Files that are whole or absent, never half-written."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
+    """Give a temporary file beside `path` that takes its place when the block ends well.
+
+    Args:
+        path: the file to write; its folder must exist.
+        mode: the permissions it gets before it has its name.
+
+    Yields:
+        The temporary file's path, for a program or a library that writes by name.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(mode)
+        _sync(temporary)
+        temporary.replace(path)
+        _sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
+    """Write `content` to `path` so that a reader, or a crash, sees the old or the new file.
+
+    Args:
+        path: the file; its folder must exist.
+        content: text (written as UTF-8) or bytes.
+        mode: its permissions; 0o600 for anything secret.
+    """
+    with replacing(path, mode=mode) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
