@@ -1,0 +1,1 @@
+"""flowrexctl: turns an environment into Nomad jobs and rolls them out."""

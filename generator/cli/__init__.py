@@ -1,0 +1,114 @@
+"""The command line: one module a verb, loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from typing import Any
+
+import click
+
+from flowrex import __version__
+from flowrex.errors import FlowrexError
+
+# Kept by hand so that `--help` and completion need not import every verb. A test compares it with
+# the modules that there are.
+VERBS = {
+    "render": "Write the job specs of an environment, offline.",
+    "validate": "Check an environment and its jobs for mistakes.",
+    "plan": "Show what a run would change.",
+    "run": "Deploy an environment, up to its canary.",
+    "promote": "Let the canary replace the old version.",
+    "fail": "Give a canary up and go back to the stable version.",
+    "rollback": "Bring an earlier version back.",
+    "status": "Show what runs, what waits and what to type next.",
+    "logs": "Show a job's log.",
+    "build": "Make the application's artifact, reproducibly.",
+    "bootstrap": "Configure Vault, Consul, Nomad and PostgreSQL for an environment.",
+    "dev": "Run the real servers on this machine.",
+    "completion": "Print the completion script of a shell.",
+}
+
+INTERRUPTED = 130
+
+
+class Verbs(click.Group):
+    """A group that imports a verb's module only when that verb is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order in which they are used."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the verb's module and return its command."""
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"generator.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest verb when the one that was typed does not exist."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], VERBS, n=1)
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="flowrexctl")
+def group() -> None:
+    """Deploy and operate the Flowrex platform on Nomad, Consul and Vault.
+
+    \b
+    Exit status:
+      0  done                             5  deployment failed or reverted
+      1  a bug (or changes, see plan)     6  a server can't be reached, or refuses
+      2  usage                            7  refused by a hard stop
+      3  configuration or rendering       8  the lock is held
+      4  stale plan                       9  canary ready and waiting
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run flowrexctl and leave with its exit status; the one place that reports errors.
+
+    Args:
+        arguments: what was typed, `sys.argv[1:]` unless given.
+    """
+    typed = sys.argv[1:] if arguments is None else arguments
+    try:
+        status: Any = group.main(typed, prog_name="flowrexctl", standalone_mode=False)
+    except FlowrexError as error:
+        sys.exit(_report(error, as_json="--json" in typed))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nInterrupted. `flowrexctl status ENV` tells what was left.", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (`| head`) has gone: nobody is left to tell, and Python must not try at exit.
+        sys.stdout = sys.stderr
+        sys.exit(INTERRUPTED)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _report(error: FlowrexError, *, as_json: bool) -> int:
+    if as_json:
+        click.echo(json.dumps(error.as_document(), indent=2))
+    else:
+        click.echo(click.style("error: ", fg="red", bold=True) + error.message, err=True)
+        if error.hint:
+            click.echo(error.hint, err=True)
+    return error.exit_status

@@ -1,0 +1,24 @@
+"""From a verb's words to the environment that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from generator.environment import Environment, load
+from generator.project import find_root
+
+
+def project_root() -> Path:
+    """Return the project that the current folder belongs to."""
+    return find_root(Path.cwd())
+
+
+def load_environment(name: str, overrides: Sequence[str] = ()) -> Environment:
+    """Return the environment `name` with its files, the local cluster's layer and `--set` applied.
+
+    Args:
+        name: the environment, as it was typed.
+        overrides: `--set` values, each `PATH=VALUE`.
+    """
+    return load(project_root(), name, overrides=overrides)

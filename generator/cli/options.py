@@ -1,0 +1,46 @@
+"""Options that several verbs have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _complete_environment(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[str]:
+    from pathlib import Path
+
+    from flowrex.errors import FlowrexError
+    from generator.environment import names
+    from generator.project import find_root
+
+    try:
+        known = names(find_root(Path.cwd()))
+    except FlowrexError:
+        return []
+    return [name for name in known if name.startswith(incomplete)]
+
+
+environment_argument = click.argument(
+    "environment_name", metavar="ENV", shell_complete=_complete_environment
+)
+override_option = click.option(
+    "--set",
+    "overrides",
+    metavar="PATH=VALUE",
+    multiple=True,
+    help="Override one setting for this call, for example backend.count=3. May be repeated.",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document on standard output."
+)
+
+
+def environment_options(command: F) -> F:
+    """Give a verb ENV, --set and --json."""
+    return environment_argument(override_option(json_option(command)))

@@ -1,0 +1,82 @@
+"""Printing: what was asked for on stdout, what people are told on stderr, progress to a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+
+def say(text: str = "") -> None:
+    """Tell a person something that is not the verb's result."""
+    click.echo(text, err=True)
+
+
+def emit(document: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Print the verb's one JSON document."""
+    click.echo(json.dumps(document, indent=2, default=str))
+
+
+def emit_line(document: Mapping[str, Any]) -> None:
+    """Print one line of a stream of JSON documents."""
+    click.echo(json.dumps(document, default=str))
+
+
+def show(text: str) -> None:
+    """Print the verb's result for a person."""
+    click.echo(text)
+
+
+def interactive() -> bool:
+    """Tell whether a person can be asked: both ends are a terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def table(rows: Sequence[Sequence[object]], headers: Sequence[str]) -> str:
+    """Lay rows out in columns as wide as their widest cell.
+
+    Args:
+        rows: the cells; styled text counts without its colour codes.
+        headers: the columns' names.
+
+    Returns:
+        The lines, without a trailing newline.
+    """
+    cells = [[str(cell) for cell in row] for row in [list(headers), *rows]]
+    widths = [max(len(click.unstyle(row[i])) for row in cells) for i in range(len(headers))]
+    lines = [
+        "  ".join(
+            cell + " " * (width - len(click.unstyle(cell)))
+            for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+    lines[0] = click.style(lines[0], bold=True)
+    return "\n".join(lines)
+
+
+class Progress:
+    """One line that is rewritten on a terminal; nothing at all in a pipe."""
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty()
+
+    def __call__(self, text: str) -> None:
+        """Replace the line's text."""
+        if self._shown:
+            width = max(20, _terminal_width() - 1)
+            click.echo(f"\r\x1b[K{text[:width]}", err=True, nl=False)
+
+    def clear(self) -> None:
+        """Remove the line."""
+        if self._shown:
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+
+def _terminal_width() -> int:
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns
