@@ -1,0 +1,359 @@
+"""Consul: keys, sessions, checks. The only importer of py-consul.
+
+A `ConsulClient` is a thin edge: it asks, and gives plain frozen values back. ACLs are in
+`flowrex.consul_acl`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import consul
+import requests
+from consul.callback import CB
+from consul.exceptions import ACLDisabled, ACLPermissionDenied, ConsulException
+from consul.exceptions import NotFound as ConsulNotFound
+
+from flowrex.errors import (
+    ConfigurationError,
+    FlowrexError,
+    NotFound,
+    PermissionRefused,
+    ServerRefused,
+    ServerUnreachable,
+)
+from flowrex.secret import Secret
+
+_TOKEN_HINT = "Give a token that may do this in CONSUL_HTTP_TOKEN."  # noqa: S105
+
+
+@dataclass(frozen=True)
+class KVEntry:
+    """A key with its value and the indexes that check-and-set needs.
+
+    Attributes:
+        key: the whole key, without a leading slash.
+        value: the bytes as they are stored.
+        modify_index: the Raft index of the last write, for `cas`.
+        lock_index: how often the key was acquired.
+        session: the session that holds the key, if one does.
+    """
+
+    key: str
+    value: bytes
+    modify_index: int
+    lock_index: int
+    session: str | None
+
+
+@dataclass(frozen=True)
+class ServiceCheck:
+    """One health check of one instance of a service; `status` is passing, warning or critical."""
+
+    service_id: str
+    check_id: str
+    name: str
+    status: str
+    output: str
+
+
+@dataclass(frozen=True)
+class ServiceInstance:
+    """One instance of a service, at the address where it is reached."""
+
+    id: str
+    address: str
+    port: int
+    tags: tuple[str, ...]
+    node: str
+
+
+class ConsulClient:
+    """One Consul agent, asked with one token."""
+
+    def __init__(self, address: str, token: Secret | None = None, *, timeout_s: float = 5) -> None:
+        """Remember where and as whom to ask; nothing is sent yet.
+
+        Args:
+            address: the agent's address, `http://127.0.0.1:8500` or `https://…`.
+            token: the ACL token; None asks as anonymous.
+            timeout_s: seconds to wait for an answer; a blocking query's own wait comes on top.
+
+        Raises:
+            ConfigurationError: the address is none.
+        """
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigurationError(
+                f"{address!r} is no address of a Consul agent",
+                hint="Write it as http://HOST:PORT or https://HOST:PORT in servers.consul.",
+            )
+        self.address = address.rstrip("/")
+        self._consul = consul.Consul(
+            host=parts.hostname,
+            port=parts.port or (443 if parts.scheme == "https" else 80),
+            scheme=parts.scheme,
+            verify=True,
+            connections_timeout=timeout_s,
+        )
+        # The library lets CONSUL_HTTP_TOKEN win over the token that it was given.
+        self._consul.token = token.reveal() if token else None
+
+    # Keys
+
+    def kv_get(self, key: str) -> KVEntry | None:
+        """Return the key's entry, or None where there is no such key."""
+        with mapped(self.address):
+            _, found = self._consul.kv.get(key)
+        return _entry(found) if found else None
+
+    def kv_wait(self, key: str, index: int, wait_s: float) -> tuple[KVEntry | None, int]:
+        """Wait until the key may have changed, and return it with the index to wait from next.
+
+        A return is a wake-up and no event: the value may be the same as before.
+
+        Args:
+            key: the key.
+            index: what the last call returned; 0 returns at once.
+            wait_s: seconds to wait at most, before Consul's own spread of a sixteenth.
+
+        Returns:
+            The entry, or None, and the index; 0 where Consul's went backwards, so that the next
+            call reads afresh.
+        """
+        with mapped(self.address):
+            answered, found = self._consul.kv.get(
+                key, index=index, wait=f"{int(wait_s * 1000)}ms" if index else None
+            )
+        return (_entry(found) if found else None), next_index(index, answered)
+
+    def kv_list(self, prefix: str) -> list[KVEntry]:
+        """Return the entries of all keys that begin with `prefix`, sorted by key."""
+        with mapped(self.address):
+            _, found = self._consul.kv.get(prefix, recurse=True)
+        return sorted((_entry(each) for each in found or ()), key=lambda entry: entry.key)
+
+    def kv_put(
+        self,
+        key: str,
+        value: str | bytes,
+        *,
+        cas: int | None = None,
+        acquire: str | None = None,
+        release: str | None = None,
+    ) -> bool:
+        """Write a key.
+
+        Args:
+            key: the key.
+            value: text (stored as UTF-8) or bytes.
+            cas: write only if the key's `modify_index` is this; 0: only if there is no such key.
+            acquire: write and lock with this session, if no other holds the key.
+            release: write and unlock with this session, if it holds the key.
+
+        Returns:
+            Whether it was written.
+
+        Raises:
+            ServerRefused: the session is gone, or Consul fails.
+        """
+        body = value.encode() if isinstance(value, str) else value
+        with mapped(self.address):
+            return bool(self._consul.kv.put(key, body, cas=cas, acquire=acquire, release=release))
+
+    def kv_delete(self, key: str, *, cas: int | None = None) -> bool:
+        """Delete a key.
+
+        Args:
+            key: the key.
+            cas: delete only if the key's `modify_index` is this.
+
+        Returns:
+            Whether the key is gone; True also where there was none.
+        """
+        with mapped(self.address):
+            return bool(self._consul.kv.delete(key, cas=cas))
+
+    # Sessions
+
+    def session_create(
+        self, name: str, ttl_s: int, *, behavior: str = "release", lock_delay_s: int = 0
+    ) -> str:
+        """Open a session that lives by its TTL only, not by its node's health.
+
+        A node's health check is lost on short network blips, and locks would go with it.
+
+        Args:
+            name: what an operator sees in `consul session list`.
+            ttl_s: seconds (10 to 86400) without a renewal after which it ends; Consul may take
+                twice as long.
+            behavior: `release` or `delete` the keys that it holds when it ends.
+            lock_delay_s: seconds for which its keys can't be acquired after it ended abnormally.
+
+        Returns:
+            The session's id.
+        """
+        body = {
+            "Name": name,
+            "TTL": f"{ttl_s}s",
+            "Behavior": behavior,
+            "LockDelay": f"{lock_delay_s}s",
+            "NodeChecks": [],
+            "ServiceChecks": [],
+        }
+        return str(self.request("PUT", "/v1/session/create", body)["ID"])
+
+    def session_renew(self, session_id: str) -> None:
+        """Start the session's TTL again.
+
+        Raises:
+            NotFound: the session has ended.
+        """
+        self.request("PUT", f"/v1/session/renew/{session_id}")
+
+    def session_destroy(self, session_id: str) -> None:
+        """End the session and let go of its keys; one that has ended is no error."""
+        with mapped(self.address):
+            self._consul.session.destroy(session_id)
+
+    def session_info(self, session_id: str) -> dict[str, Any] | None:
+        """Return the session as Consul describes it, or None when it has ended."""
+        with mapped(self.address):
+            _, found = self._consul.session.info(session_id)
+        if isinstance(found, list):
+            found = found[0] if found else None
+        return dict(found) if found else None
+
+    # Services
+
+    def checks_of(self, service: str) -> list[ServiceCheck]:
+        """Return the health checks of every instance of a service."""
+        with mapped(self.address):
+            _, found = self._consul.health.checks(service)
+        return [
+            ServiceCheck(
+                each["ServiceID"], each["CheckID"], each["Name"], each["Status"], each["Output"]
+            )
+            for each in found or ()
+        ]
+
+    def services(self, name: str, passing_only: bool = False) -> list[ServiceInstance]:
+        """Return the instances of a service.
+
+        Args:
+            name: the service.
+            passing_only: leave out those with a check that is not passing.
+        """
+        with mapped(self.address):
+            _, found = self._consul.health.service(name, passing=passing_only)
+        return [
+            ServiceInstance(
+                each["Service"]["ID"],
+                each["Service"]["Address"] or each["Node"]["Address"],
+                each["Service"]["Port"],
+                tuple(each["Service"]["Tags"] or ()),
+                each["Node"]["Node"],
+            )
+            for each in found or ()
+        ]
+
+    def leader(self) -> str:
+        """Return the address of the servers' leader, "" while there is none."""
+        with mapped(self.address):
+            return str(self._consul.status.leader() or "")
+
+    # Everything else
+
+    def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+        """Send a request that has no method here, with the same token and the same errors.
+
+        Args:
+            method: GET, PUT or DELETE.
+            path: from `/v1/` on.
+            body: becomes JSON.
+
+        Returns:
+            The answer's JSON, None for an empty one.
+
+        Raises:
+            NotFound: there is no such thing.
+        """
+        data = "" if body is None else json.dumps(body)
+        headers = self._consul.prepare_headers()
+        http = self._consul.http
+        with mapped(self.address):
+            if method == "GET":
+                return http.get(_json, path, headers=headers)
+            send = {"PUT": http.put, "DELETE": http.delete}[method]
+            return send(_json, path, headers=headers, data=data)
+
+
+def next_index(asked: int, answered: int | str) -> int:
+    """Return the index for the next blocking query.
+
+    Args:
+        asked: the index of the query.
+        answered: what Consul put into X-Consul-Index.
+
+    Returns:
+        The answered index; 0, which reads afresh, where it went backwards: the servers were
+        restored or lost their state.
+    """
+    answered = int(answered)
+    return answered if answered >= max(asked, 1) else 0
+
+
+@contextmanager
+def mapped(address: str) -> Iterator[None]:
+    """Turn what py-consul and requests raise into Flowrex's errors.
+
+    Args:
+        address: the agent's address, for the message.
+    """
+    try:
+        yield
+    except (ConsulException, requests.RequestException) as error:
+        raise as_flowrex_error(error, address) from error
+
+
+def as_flowrex_error(error: Exception, address: str) -> FlowrexError:
+    """Return the Flowrex error that says what py-consul's or requests' error means."""
+    text = " ".join(str(error).split())
+    if isinstance(error, ACLPermissionDenied | ACLDisabled):
+        return PermissionRefused(f"Consul at {address} refuses: {text}", hint=_TOKEN_HINT)
+    if isinstance(error, ConsulNotFound):
+        return NotFound(f"Consul at {address} has no such thing: {text}")
+    if isinstance(error, requests.Timeout | consul.Timeout):
+        return ServerUnreachable(
+            f"Consul at {address} does not answer in time", hint=_unreachable_hint()
+        )
+    if isinstance(error, requests.RequestException):
+        return ServerUnreachable(
+            f"Consul at {address} does not answer: {text}", hint=_unreachable_hint()
+        )
+    return ServerRefused(f"Consul at {address} fails: {text}")
+
+
+def _unreachable_hint() -> str:
+    return "Look whether the agent runs (`flowrexctl dev status` for the local cluster)."
+
+
+def _json(response: Any) -> Any:  # noqa: ANN401 - the library's own type is untyped
+    if response.code == 200 and not response.body.strip():
+        return None
+    return CB.json(allow_404=False)(response)
+
+
+def _entry(found: Mapping[str, Any]) -> KVEntry:
+    return KVEntry(
+        found["Key"],
+        found["Value"] or b"",
+        found["ModifyIndex"],
+        found["LockIndex"],
+        found.get("Session"),
+    )
