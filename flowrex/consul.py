@@ -30,6 +30,7 @@ from flowrex.errors import (
 from flowrex.secret import Secret
 
 _TOKEN_HINT = "Give a token that may do this in CONSUL_HTTP_TOKEN."  # noqa: S105
+_RUNNING_HINT = "Look whether the agent runs (`flowrexctl dev status` for the local cluster)."
 
 
 @dataclass(frozen=True)
@@ -329,18 +330,13 @@ def as_flowrex_error(error: Exception, address: str) -> FlowrexError:
     if isinstance(error, ConsulNotFound):
         return NotFound(f"Consul at {address} has no such thing: {text}")
     if isinstance(error, requests.Timeout | consul.Timeout):
-        return ServerUnreachable(
-            f"Consul at {address} does not answer in time", hint=_unreachable_hint()
-        )
+        return ServerUnreachable(f"Consul at {address} does not answer in time", hint=_RUNNING_HINT)
     if isinstance(error, requests.RequestException):
+        reason = text.rsplit(": ", 1)[-1].rstrip("\"')")
         return ServerUnreachable(
-            f"Consul at {address} does not answer: {text}", hint=_unreachable_hint()
+            f"Consul at {address} does not answer: {reason}", hint=_RUNNING_HINT
         )
     return ServerRefused(f"Consul at {address} fails: {text}")
-
-
-def _unreachable_hint() -> str:
-    return "Look whether the agent runs (`flowrexctl dev status` for the local cluster)."
 
 
 def _json(response: Any) -> Any:  # noqa: ANN401 - the library's own type is untyped
