@@ -1,0 +1,93 @@
+"""Read an environment: base, its own file, the local cluster's layer, and what `--set` says."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from flowrex.errors import ConfigurationError
+from generator.environment import override, schema, source
+from generator.environment.model import Environment
+
+FOLDER = Path("jobs", "environments")
+
+
+def names(root: Path) -> list[str]:
+    """Return the names of the environments that the project has.
+
+    Args:
+        root: the project's folder.
+    """
+    return sorted(path.stem for path in (root / FOLDER).glob("*.yaml") if path.stem != "base")
+
+
+def load(
+    root: Path,
+    name: str,
+    *,
+    overrides: Sequence[str] = (),
+    environ: Mapping[str, str] = os.environ,
+) -> Environment:
+    """Return one environment, merged and checked.
+
+    Args:
+        root: the project's folder.
+        name: the environment's name, such as `prod`.
+        overrides: `--set` values, each `PATH=VALUE`; the last word.
+        environ: the process's environment; FLOWREX_DEV_DIR tells where the local cluster is.
+
+    Raises:
+        ConfigurationError: no such environment, or a mistake in one of its sources.
+    """
+    known = names(root)
+    if name not in known:
+        raise ConfigurationError(
+            f"there is no environment {name!r}",
+            hint=f"Known: {', '.join(known)}. An environment is a file in {FOLDER}/.",
+        )
+    written = [override.parse(text) for text in overrides]
+    tree = source.read(root / FOLDER / "base.yaml", str(FOLDER / "base.yaml"))
+    tree = source.merge(tree, source.read(root / FOLDER / f"{name}.yaml", str(FOLDER / f"{name}.yaml")))
+    if _is_local(tree):
+        layer = local_layer(environ)
+        if layer.is_file():
+            tree = source.merge(tree, source.read(layer, str(layer)))
+    for one in written:
+        tree = source.merge(tree, one)
+    return _with_checksum(schema.build(name, tree), root)
+
+
+def local_layer(environ: Mapping[str, str]) -> Path:
+    """Return the file in which a local cluster says where its servers are."""
+    from generator.dev.layout import state_dir
+
+    return state_dir(environ) / "environment.yaml"
+
+
+def _is_local(tree: source.Value) -> bool:
+    assert isinstance(tree.content, Mapping)
+    platform = tree.content.get("platform")
+    if platform is None or not isinstance(platform.content, Mapping):
+        return False
+    local = platform.content.get("local")
+    return local is not None and local.content is True
+
+
+def _with_checksum(environment: Environment, root: Path) -> Environment:
+    """Take the artifact's checksum from the build's manifest where the environment names none."""
+    release = environment.release
+    if release.checksum is not None or environment.platform.driver == "docker":
+        return environment
+    manifest = root / "dist" / f"flowrex-app-{release.version}.json"
+    try:
+        checksum = json.loads(manifest.read_text(encoding="utf-8"))["sha256"]
+    except OSError:
+        return environment  # rendering refuses it; build and bootstrap can do without
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(
+            "is no build manifest", path=manifest, hint="Make it anew with `flowrexctl build`."
+        ) from error
+    return dataclasses.replace(environment, release=dataclasses.replace(release, checksum=checksum))

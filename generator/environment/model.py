@@ -1,0 +1,215 @@
+"""What an environment is made of. The field names are the settings' names in the YAML files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NewType
+
+# A length of time as Nomad writes it: "30s", "1m30s", "500ms".
+Duration = NewType("Duration", str)
+
+
+def setting(doc: str, **limits: Any) -> Any:
+    """Declare a setting.
+
+    Args:
+        doc: what it does, with its unit, for docs/reference/settings.md.
+        limits: `minimum`, `maximum` (numbers) or `pattern` (a regular expression for the whole).
+    """
+    return field(metadata={"doc": doc, **limits})
+
+
+_NAME = r"[a-z0-9][a-z0-9_-]*"
+_VERSION = r"[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?"
+_SHA256 = r"[0-9a-f]{64}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """Which code runs."""
+
+    version: str = setting("Version of the application.", pattern=_VERSION)
+    checksum: str | None = setting(
+        "SHA-256 of the artifact, 64 hexadecimal digits. Where it is null, the manifest that "
+        "`flowrexctl build` left in dist/ gives it.",
+        pattern=_SHA256,
+    )
+    registry: str = setting("Image registry and path before `/flowrex-<job>`, for containers.")
+    digests: Mapping[str, str] = setting(
+        "Image digest (`sha256:…`) of each job, so that a moved tag changes nothing."
+    )
+    history: int = setting("How many release records are kept.", minimum=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """Where it runs."""
+
+    region: str = setting("Nomad region.", pattern=_NAME)
+    namespace: str = setting("Nomad namespace.", pattern=_NAME)
+    datacenters: tuple[str, ...] = setting("Datacenters whose nodes may run the jobs.")
+    node_pool: str = setting("Nomad node pool.", pattern=_NAME)
+    driver: Literal["docker", "exec", "raw_exec"] = setting("Nomad task driver of every task.")
+    local: bool = setting("True where the servers are `flowrexctl dev`'s, on this machine.")
+    python: str = setting("Interpreter that runs the artifact (exec and raw_exec).")
+    nginx: str = setting("nginx program (exec and raw_exec).")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Servers:
+    """The cluster's own servers."""
+
+    nomad: str = setting("Address of Nomad's API.", pattern=r"https?://.+")
+    consul: str = setting("Address of Consul's API.", pattern=r"https?://.+")
+    vault: str = setting("Address of Vault's API.", pattern=r"https?://.+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vault:
+    """Where secrets are in Vault."""
+
+    kv_mount: str = setting("Mount of the KV version 2 engine.", pattern=_NAME)
+    database_mount: str = setting("Mount of the database engine.", pattern=_NAME)
+    jwt_mount: str = setting("Mount of the JWT login for workload identities.", pattern=_NAME)
+    pki_mount: str = setting("Mount of the PKI engine.", pattern=_NAME)
+    database_ttl: Duration = setting("Lease of a database login before it must be renewed.")
+    database_max_ttl: Duration = setting("Age at which a database login ends and is replaced.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Postgres:
+    """The primary database."""
+
+    host: str = setting("Host name or address.")
+    port: int = setting("TCP port.", minimum=1, maximum=65535)
+    database: str = setting("Database name.", pattern=r"[a-z_][a-z0-9_]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redis:
+    """The cache."""
+
+    host: str = setting("Host name or address.")
+    port: int = setting("TCP port.", minimum=1, maximum=65535)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectStore:
+    """The S3-compatible store."""
+
+    endpoint: str = setting("Address of its API.", pattern=r"https?://.+")
+    region: str = setting("Region name that requests are signed for.")
+    artifacts_bucket: str = setting("Bucket of the application's artifacts.")
+    backups_bucket: str = setting("Bucket of the backups.")
+    logs_bucket: str = setting("Bucket of the audit log.")
+    exports_bucket: str = setting("Bucket of the data exports.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deploy:
+    """How a deployment is watched."""
+
+    deadline: Duration = setting("Time after which a deployment that has not ended is a failure.")
+    lock_ttl: Duration = setting("Time after which a dead deployer's lock expires (10s to 24h).")
+    lock_wait: Duration = setting("Time that a verb waits for the lock before it gives up.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What one instance is given."""
+
+    cpu: int = setting("CPU share reserved, in MHz.", minimum=1)
+    memory: int = setting("Memory reserved, in MiB.", minimum=10)
+    memory_max: int = setting("Memory at which it is killed, in MiB.", minimum=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """When an instance counts as healthy."""
+
+    interval: Duration = setting("Time between two health checks.")
+    timeout: Duration = setting("Time after which an unanswered check has failed.")
+    failures: int = setting("Failed liveness checks in a row before a restart.", minimum=1)
+    grace: Duration = setting("Time after a start in which failed checks do not restart it.")
+    min_healthy_time: Duration = setting("Time that it must stay healthy to count.")
+    healthy_deadline: Duration = setting("Time in which it must have become healthy.")
+    progress_deadline: Duration = setting("Time in which one instance more must become healthy.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """How an instance leaves without dropping a request."""
+
+    shutdown_delay: Duration = setting(
+        "Time between leaving Consul and the stop signal, in which the proxies forget it."
+    )
+    drain_seconds: int = setting("Seconds it still serves after the stop signal.", minimum=0)
+    graceful_seconds: int = setting(
+        "Seconds in which requests in flight may finish after that.", minimum=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """The API: FastAPI in gunicorn."""
+
+    count: int = setting("Instances.", minimum=0)
+    canary: int = setting("Instances of a new version that run beside the old.", minimum=0)
+    max_parallel: int = setting("Instances replaced at once after promotion.", minimum=1)
+    workers: int = setting("gunicorn workers an instance.", minimum=1)
+    pool_size: int = setting("Database connections a worker, at most.", minimum=1)
+    resources: Resources = setting("")
+    health: Health = setting("")
+    stop: Stop = setting("")
+    env: Mapping[str, str] = setting("More environment variables, by name.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nginx:
+    """The platform's one entry."""
+
+    count: int = setting("Instances.", minimum=0)
+    port: int = setting("TCP port that it listens on, on each node.", minimum=1, maximum=65535)
+    user: str = setting("User that its workers run as.", pattern=r"[a-z_][a-z0-9_-]*")
+    entry_only: bool = setting("True to keep it on nodes whose meta says `entry = \"true\"`.")
+    worker_connections: int = setting("Connections a worker.", minimum=16)
+    upstream_max_fails: int = setting(
+        "Failures within upstream_fail_timeout that take an instance out.", minimum=0
+    )
+    upstream_fail_timeout: Duration = setting("How long it is left out.")
+    upstream_keepalive: int = setting("Idle connections kept to the instances.", minimum=0)
+    connect_timeout: Duration = setting("Time to connect to an instance.")
+    read_timeout: Duration = setting("Time between two reads from an instance.")
+    retries: int = setting("Instances tried for one request.", minimum=1)
+    body_limit: str = setting("Largest request body.", pattern=r"[0-9]+[kKmMgG]?")
+    metrics_allow: tuple[str, ...] = setting("Networks (CIDR) that may read /metrics.")
+    resources: Resources = setting("")
+    health: Health = setting("")
+    env: Mapping[str, str] = setting("More environment variables, by name.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migrate:
+    """The batch job that brings the database's schema to this version, before anything else."""
+
+    resources: Resources = setting("")
+    env: Mapping[str, str] = setting("More environment variables, by name.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """One environment, merged and checked."""
+
+    name: str
+    release: Release = setting("")
+    platform: Platform = setting("")
+    servers: Servers = setting("")
+    vault: Vault = setting("")
+    postgres: Postgres = setting("")
+    redis: Redis = setting("")
+    s3: ObjectStore = setting("")
+    deploy: Deploy = setting("")
+    backend: Backend = setting("")
+    nginx: Nginx = setting("")
+    migrate: Migrate = setting("")
