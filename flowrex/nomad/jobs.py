@@ -1,0 +1,184 @@
+"""Jobs: parse, validate, plan, register, versions, tags, revert, stop; and evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flowrex.errors import NotFound, ServerRefused
+from flowrex.nomad.model import Evaluation, JobVersion
+from flowrex.nomad.transport import Transport
+
+Spec = Mapping[str, Any]
+
+
+class IndexConflict(ServerRefused):
+    """The job is not at the index that the caller expected."""
+
+
+class Jobs:
+    """What can be done with jobs."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def parse(self, hcl: str, *, variables: str = "") -> dict[str, Any]:
+        """Let Nomad read a job file.
+
+        Args:
+            hcl: the job file.
+            variables: values for its HCL2 variables, as lines of a variables file.
+
+        Returns:
+            The job as JSON, with Nomad's defaults filled in.
+        """
+        body = {"JobHCL": hcl, "Canonicalize": True, "Variables": variables}
+        job: dict[str, Any] = self._transport.put("jobs/parse", body)
+        return job
+
+    def validate(self, job: Spec) -> tuple[list[str], str]:
+        """Let Nomad's servers check a parsed job.
+
+        Returns:
+            The errors, and the warnings as one text.
+        """
+        answer = self._transport.put("validate/job", {"Job": job})
+        errors = list(answer.get("ValidationErrors") or ())
+        if not errors and answer.get("Error"):
+            errors = [answer["Error"]]
+        return errors, answer.get("Warnings") or ""
+
+    def plan(self, job: Spec) -> dict[str, Any]:
+        """Dry-run the scheduler: diff, annotations, failed placements and the index to register at.
+
+        Args:
+            job: as `parse` returned it.
+
+        Returns:
+            Nomad's answer: `Diff`, `Annotations`, `FailedTGAllocs`, `JobModifyIndex`, `Warnings`.
+        """
+        with self._transport.mapped():
+            plan: dict[str, Any] = self._transport.library_job.plan_job(
+                job["ID"], {"Job": job}, diff=True
+            )
+            return plan
+
+    def register(self, job: Spec, *, expected_index: int, source: str | None = None) -> str:
+        """Submit a job, only if it is still at `expected_index`.
+
+        Args:
+            job: as `parse` returned it.
+            expected_index: the JobModifyIndex of the plan; 0 where the job must not exist.
+            source: the job file it was parsed from, which Nomad keeps for reading.
+
+        Returns:
+            The id of the evaluation; empty where Nomad makes none.
+
+        Raises:
+            IndexConflict: the job has been changed, made or removed since.
+        """
+        body: dict[str, Any] = {
+            "Job": job,
+            "EnforceIndex": True,
+            "JobModifyIndex": expected_index,
+        }
+        if source is not None:
+            body["Submission"] = {"Source": source, "Format": "hcl2"}
+        try:
+            with self._transport.mapped():
+                answer = self._transport.library_jobs.register_job(body)
+        except ServerRefused as error:
+            if "Enforcing job modify index" in error.message:
+                raise IndexConflict(error.message) from error
+            raise
+        return str(answer.get("EvalID") or "")
+
+    def get(self, job_id: str) -> JobVersion:
+        """Return the current version."""
+        with self._transport.mapped():
+            return JobVersion.parse(self._transport.library_job.get_job(job_id))
+
+    def find(self, job_id: str) -> JobVersion | None:
+        """Return the current version, or None where Nomad has no such job."""
+        try:
+            return self.get(job_id)
+        except NotFound:
+            return None
+
+    def versions(self, job_id: str) -> list[JobVersion]:
+        """Return the versions that Nomad still has, the newest first."""
+        with self._transport.mapped():
+            answer = self._transport.library_job.get_versions(job_id)
+        return [JobVersion.parse(raw) for raw in answer.get("Versions") or ()]
+
+    def revert(self, job_id: str, version: int, *, current: int) -> str:
+        """Make an earlier version the newest one.
+
+        Args:
+            job_id: the job.
+            version: the version to go back to.
+            current: the version that the caller believes is the current one; enforced.
+
+        Returns:
+            The id of the evaluation.
+        """
+        with self._transport.mapped():
+            answer = self._transport.library_job.revert_job(job_id, version, current)
+        return str(answer.get("EvalID") or "")
+
+    def tag(self, job_id: str, version: int, name: str, description: str = "") -> None:
+        """Name a version, which also keeps it from garbage collection."""
+        self._transport.put(
+            f"job/{job_id}/versions/{name}/tag", {"Version": version, "Description": description}
+        )
+
+    def untag(self, job_id: str, name: str) -> None:
+        """Take a version's name away."""
+        self._transport.send("delete", f"job/{job_id}/versions/{name}/tag")
+
+    def evaluate(self, job_id: str, *, force_reschedule: bool = False) -> str:
+        """Run the scheduler for a job again.
+
+        Args:
+            job_id: the job.
+            force_reschedule: also replace failed allocations whose attempts are used up.
+
+        Returns:
+            The id of the evaluation.
+        """
+        body = {"JobID": job_id, "EvalOptions": {"ForceReschedule": force_reschedule}}
+        return str(self._transport.put(f"job/{job_id}/evaluate", body).get("EvalID") or "")
+
+    def stop(self, job_id: str, *, purge: bool = False) -> str:
+        """Stop a job; with `purge`, forget it as well.
+
+        Returns:
+            The id of the evaluation.
+        """
+        with self._transport.mapped():
+            answer = self._transport.library_job.deregister_job(
+                job_id, purge="true" if purge else None
+            )
+        return str(answer.get("EvalID") or "")
+
+    def evaluation(self, evaluation_id: str) -> Evaluation:
+        """Return one evaluation."""
+        return Evaluation.parse(self._transport.get(f"evaluation/{evaluation_id}"))
+
+    def wait_evaluation(
+        self, evaluation_id: str, index: int, wait_s: float
+    ) -> tuple[Evaluation, int]:
+        """Ask for an evaluation by blocking query; see `Transport.wait`."""
+        answer = self._transport.wait(f"evaluation/{evaluation_id}", index, wait_s)
+        return Evaluation.parse(answer.value), answer.index
+
+    def evaluations(self, job_id: str) -> list[Evaluation]:
+        """Return a job's evaluations that Nomad still has, the newest first."""
+        raw = self._transport.get(f"job/{job_id}/evaluations") or []
+        newest_first = sorted(raw, key=lambda one: one["CreateIndex"], reverse=True)
+        return [Evaluation.parse(one) for one in newest_first]
+
+    def summary(self, job_id: str) -> dict[str, dict[str, int]]:
+        """Return, for each task group, how many allocations are in which state."""
+        summary: dict[str, dict[str, int]] = self._transport.get(f"job/{job_id}/summary")["Summary"]
+        return summary

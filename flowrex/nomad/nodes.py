@@ -1,0 +1,37 @@
+"""Nodes: who is there, and drains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowrex.nomad.transport import Transport
+
+_NANOSECONDS = 1_000_000_000
+
+
+class Nodes:
+    """What can be done with client nodes."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(self) -> list[dict[str, Any]]:
+        """Return Nomad's short account of each node (`ID`, `Name`, `Status`, `Drain`, …)."""
+        with self._transport.mapped():
+            return list(self._transport.library_nodes.get_nodes())
+
+    def drain(self, node_id: str, *, deadline_s: int) -> None:
+        """Move a node's allocations elsewhere and keep new ones away.
+
+        Args:
+            node_id: the node's whole id.
+            deadline_s: after so many seconds what still runs is stopped.
+        """
+        spec = {"Deadline": deadline_s * _NANOSECONDS, "IgnoreSystemJobs": False}
+        with self._transport.mapped():
+            self._transport.library_node.drain_node_with_spec(node_id, spec)
+
+    def undrain(self, node_id: str) -> None:
+        """End a drain and let allocations come again."""
+        with self._transport.mapped():
+            self._transport.library_node.drain_node_with_spec(node_id, {}, mark_eligible=True)
