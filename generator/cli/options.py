@@ -10,9 +10,7 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _complete_environment(
-    ctx: click.Context, param: click.Parameter, incomplete: str
-) -> list[str]:
+def _complete_environment(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     from pathlib import Path
 
     from flowrex.errors import FlowrexError

@@ -1,4 +1,4 @@
-"""Printing: what was asked for on stdout, what people are told on stderr, progress to a terminal."""
+"""Printing: results on stdout, what people are told on stderr, progress only to a terminal."""
 
 from __future__ import annotations
 

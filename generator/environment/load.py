@@ -50,7 +50,9 @@ def load(
         )
     written = [override.parse(text) for text in overrides]
     tree = source.read(root / FOLDER / "base.yaml", str(FOLDER / "base.yaml"))
-    tree = source.merge(tree, source.read(root / FOLDER / f"{name}.yaml", str(FOLDER / f"{name}.yaml")))
+    tree = source.merge(
+        tree, source.read(root / FOLDER / f"{name}.yaml", str(FOLDER / f"{name}.yaml"))
+    )
     if _is_local(tree):
         layer = local_layer(environ)
         if layer.is_file():

@@ -172,7 +172,7 @@ class Nginx:
     count: int = setting("Instances.", minimum=0)
     port: int = setting("TCP port that it listens on, on each node.", minimum=1, maximum=65535)
     user: str = setting("User that its workers run as.", pattern=r"[a-z_][a-z0-9_-]*")
-    entry_only: bool = setting("True to keep it on nodes whose meta says `entry = \"true\"`.")
+    entry_only: bool = setting('True to keep it on nodes whose meta says `entry = "true"`.')
     worker_connections: int = setting("Connections a worker.", minimum=16)
     upstream_max_fails: int = setting(
         "Failures within upstream_fail_timeout that take an instance out.", minimum=0

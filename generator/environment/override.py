@@ -61,10 +61,10 @@ def _is_mapping(setting: Setting) -> bool:
 
 
 def _is_text(setting: Setting) -> bool:
+    if _is_mapping(setting):
+        return True
     kinds = get_args(setting.kind) or (setting.kind,)
-    return _is_mapping(setting) or get_origin(setting.kind) is not tuple and (
-        str in kinds or Duration in kinds
-    )
+    return get_origin(setting.kind) is not tuple and (str in kinds or Duration in kinds)
 
 
 def _read(written: str, source: str) -> object:

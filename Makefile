@@ -1,0 +1,68 @@
+# `make up` runs the platform on this machine; `make test` proves it. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The virtual environment, exactly as the lock file says; made anew when that changes.
+$(STAMP): requirements/dev.lock setup.cfg pyproject.toml
+	@setup/venv $(PYTHON) $(VENV)
+	@touch $@
+
+.PHONY: setup
+setup: $(STAMP) ## Install what is needed: virtual environment, system packages, servers
+	@$(BIN)/flowrexctl dev setup
+
+.PHONY: up
+up: setup ## Run the whole platform on this machine
+	@$(BIN)/flowrexctl dev up
+	@$(BIN)/flowrexctl build --push dev
+	@$(BIN)/flowrexctl run dev --yes
+	@$(BIN)/flowrexctl dev welcome
+
+.PHONY: down
+down: $(STAMP) ## Stop it and leave nothing behind but its data
+	@$(BIN)/flowrexctl dev down
+
+.PHONY: check
+check: $(STAMP) ## Format, lint, types, layers and unit tests, in seconds
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache | tail -1
+	@$(BIN)/pytest -q tests/unit
+
+.PHONY: test
+test: setup check ## Everything: checks, contract and live tests on a cluster of their own
+	@$(BIN)/pytest tests/contract tests/live
+
+.PHONY: golden
+golden: $(STAMP) ## Write the golden job specs anew; review the diff
+	@FLOWREX_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/unit/generator/render/test_golden.py
+	@git --no-pager diff --stat tests/golden
+
+.PHONY: reference
+reference: $(STAMP) ## Write docs/reference anew from the code
+	@$(BIN)/python -m generator.reference
+
+.PHONY: bench
+bench: setup ## Measure against the peers and print the ratios
+	@$(BIN)/python -m bench
+
+.PHONY: format
+format: $(STAMP) ## Format the code
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+.PHONY: lock
+lock: $(STAMP) ## Pin the newest versions that setup.cfg allows
+	@setup/lock $(BIN)
+
+.PHONY: clean
+clean: ## Remove the virtual environment and what was built
+	@rm -rf $(VENV) dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

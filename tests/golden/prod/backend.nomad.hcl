@@ -1,0 +1,162 @@
+# The API. A new version runs as a canary beside the old one until somebody promotes it.
+job "backend" {
+  region      = "global"
+  namespace   = "default"
+  datacenters = ["dc1", "dc2"]
+  node_pool   = "default"
+  type        = "service"
+
+  meta {
+    release = "0.1.0"
+  }
+
+  spread {
+    attribute = "${node.unique.id}"
+  }
+
+  update {
+    canary            = 1
+    max_parallel      = 1
+    health_check      = "checks"
+    min_healthy_time  = "30s"
+    healthy_deadline  = "5m"
+    progress_deadline = "10m"
+    auto_revert       = true
+    auto_promote      = false
+  }
+
+  group "backend" {
+    count = 5
+
+    # Leave Consul first and give the proxies time to notice, then stop.
+    shutdown_delay = "10s"
+
+    network {
+      port "http" {
+        to = 8000
+      }
+    }
+
+    restart {
+      attempts = 3
+      interval = "5m"
+      delay    = "5s"
+      mode     = "fail"
+    }
+
+    reschedule {
+      delay          = "10s"
+      delay_function = "exponential"
+      max_delay      = "5m"
+      unlimited      = true
+    }
+
+    migrate {
+      max_parallel     = 1
+      health_check     = "checks"
+      min_healthy_time = "30s"
+      healthy_deadline = "5m"
+    }
+
+    service {
+      name        = "backend"
+      provider    = "consul"
+      port        = "http"
+      tags        = ["release-0.1.0"]
+      canary_tags = ["release-0.1.0", "canary"]
+
+      # Ready: its database and its cache answer. Only ready instances get requests.
+      check {
+        name     = "ready"
+        type     = "http"
+        path     = "/health/ready"
+        interval = "30s"
+        timeout  = "10s"
+      }
+
+      # Alive: the process itself answers. Only this one restarts it.
+      check {
+        name     = "live"
+        type     = "http"
+        path     = "/health/live"
+        interval = "30s"
+        timeout  = "10s"
+
+        check_restart {
+          limit = 3
+          grace = "40s"
+        }
+      }
+    }
+
+    task "backend" {
+      driver       = "docker"
+      kill_signal  = "SIGTERM"
+      kill_timeout = "30s"
+
+      # The templates below follow a new token by themselves.
+      vault {
+        role         = "backend"
+        change_mode  = "noop"
+        env          = false
+        disable_file = true
+      }
+
+      config {
+        image   = "registry.flowrex.app/flowrex-backend:0.1.0"
+        command = "python"
+        args    = ["-m", "app.server"]
+        init    = true
+        ports   = ["http"]
+      }
+
+      template {
+        destination          = "${NOMAD_SECRETS_DIR}/database.json"
+        perms                = "600"
+        change_mode          = "noop"
+        error_on_missing_key = true
+
+        data = <<LOGIN
+{{ with secret "database/creds/backend" }}{{ .Data | toJSON }}{{ end }}
+LOGIN
+      }
+
+      template {
+        destination          = "${NOMAD_SECRETS_DIR}/app.json"
+        perms                = "600"
+        change_mode          = "restart"
+        splay                = "30s"
+        error_on_missing_key = true
+
+        data = <<SECRETS
+{{ with secret "kv/data/flowrex/backend" }}{{ .Data.data | toJSON }}{{ end }}
+SECRETS
+      }
+
+      env {
+        FLOWREX_DATABASE_CREDENTIALS = "${NOMAD_SECRETS_DIR}/database.json"
+        FLOWREX_DATABASE_HOST        = "postgres.service.consul"
+        FLOWREX_DATABASE_NAME        = "flowrex"
+        FLOWREX_DATABASE_POOL_SIZE   = "10"
+        FLOWREX_DATABASE_PORT        = "5432"
+        FLOWREX_DRAIN_SECONDS        = "5"
+        FLOWREX_ENVIRONMENT          = "prod"
+        FLOWREX_GRACEFUL_SECONDS     = "20"
+        FLOWREX_LISTEN               = "0.0.0.0:8000"
+        FLOWREX_REDIS_HOST           = "redis.service.consul"
+        FLOWREX_REDIS_PORT           = "6379"
+        FLOWREX_RELEASE              = "0.1.0"
+        FLOWREX_SECRETS              = "${NOMAD_SECRETS_DIR}/app.json"
+        FLOWREX_WORKERS              = "4"
+        LOG_LEVEL                    = "info"
+        PROMETHEUS_MULTIPROC_DIR     = "${NOMAD_ALLOC_DIR}/metrics"
+      }
+
+      resources {
+        cpu        = 1000
+        memory     = 1024
+        memory_max = 2048
+      }
+    }
+  }
+}

@@ -1,0 +1,222 @@
+# The platform's one entry. Its upstreams follow Consul: a change is a reload, never a restart.
+job "nginx" {
+  region      = "global"
+  namespace   = "default"
+  datacenters = ["dc1", "dc2"]
+  node_pool   = "default"
+  type        = "service"
+
+  constraint {
+    attribute = "${meta.entry}"
+    value     = "true"
+  }
+
+  update {
+    canary            = 0
+    max_parallel      = 1
+    health_check      = "checks"
+    min_healthy_time  = "10s"
+    healthy_deadline  = "5m"
+    progress_deadline = "10m"
+    auto_revert       = true
+    auto_promote      = false
+  }
+  group "nginx" {
+    count = 2
+
+    network {
+      port "http" {
+        static = 80
+      }
+    }
+
+    restart {
+      attempts = 3
+      interval = "5m"
+      delay    = "5s"
+      mode     = "delay"
+    }
+
+    service {
+      name     = "nginx"
+      provider = "consul"
+      port     = "http"
+
+      check {
+        name     = "live"
+        type     = "http"
+        path     = "/nginx/health"
+        interval = "30s"
+        timeout  = "10s"
+
+        check_restart {
+          limit = 3
+          grace = "40s"
+        }
+      }
+    }
+
+    task "nginx" {
+      driver       = "docker"
+      kill_signal  = "SIGQUIT"
+      kill_timeout = "30s"
+
+      # Its token may read the service catalog and the maintenance flag.
+      consul {}
+
+      config {
+        image   = "registry.flowrex.app/flowrex-nginx:0.1.0"
+        ports   = ["http"]
+        command = "nginx"
+        args    = ["-e", "stderr", "-c", "${NOMAD_TASK_DIR}/nginx.conf", "-g", "daemon off;"]
+      }
+
+      template {
+        destination          = "${NOMAD_TASK_DIR}/nginx.conf"
+        perms                = "600"
+        change_mode          = "signal"
+        change_signal        = "SIGHUP"
+        splay                = "0s"
+        error_on_missing_key = true
+
+        wait {
+          min = "200ms"
+          max = "1s"
+        }
+
+        data = <<NGINX
+# Rendered by Nomad inside the nginx job, or by consul-template with the same variables set:
+# FLOWREX_NGINX_* as jobs/nginx.nomad.hcl.j2 names them, and NOMAD_TASK_DIR, a folder to write to.
+
+user {{ env "FLOWREX_NGINX_USER" }};
+worker_processes auto;
+pid {{ env "NOMAD_TASK_DIR" }}/nginx.pid;
+error_log stderr warn;
+
+# Old workers leave after a reload when their requests are done, long polls included.
+worker_shutdown_timeout 300s;
+
+events {
+    worker_connections {{ env "FLOWREX_NGINX_WORKER_CONNECTIONS" }};
+    use epoll;
+}
+
+http {
+    default_type application/octet-stream;
+    server_tokens off;
+
+    log_format timed '$remote_addr - $remote_user [$time_local] "$request" $status '
+                     '$body_bytes_sent "$http_referer" "$http_user_agent" '
+                     '"$http_x_forwarded_for" id=$request_id to=$upstream_addr '
+                     'rt=$request_time uct=$upstream_connect_time '
+                     'uht=$upstream_header_time urt=$upstream_response_time';
+    access_log /dev/stdout timed;
+
+    client_body_temp_path {{ env "NOMAD_TASK_DIR" }}/client_body;
+    proxy_temp_path {{ env "NOMAD_TASK_DIR" }}/proxy;
+    fastcgi_temp_path {{ env "NOMAD_TASK_DIR" }}/fastcgi;
+    uwsgi_temp_path {{ env "NOMAD_TASK_DIR" }}/uwsgi;
+    scgi_temp_path {{ env "NOMAD_TASK_DIR" }}/scgi;
+
+    sendfile on;
+    tcp_nopush on;
+    tcp_nodelay on;
+    keepalive_timeout 65s;
+    client_max_body_size {{ env "FLOWREX_NGINX_BODY_LIMIT" }};
+
+    # Only a request that asks for an upgrade gets one; others keep the connection for the next.
+    map $http_upgrade $connection_upgrade {
+        default upgrade;
+        ""      "";
+    }
+
+    upstream backend {
+        least_conn;
+{{- range service "backend" }}
+        server {{ .Address }}:{{ .Port }} max_fails={{ env "FLOWREX_NGINX_MAX_FAILS" }} fail_timeout={{ env "FLOWREX_NGINX_FAIL_TIMEOUT" }};
+{{- else }}
+        # Nobody is healthy: every request is answered 502 until somebody is.
+        server 127.0.0.1:9 down;
+{{- end }}
+        keepalive {{ env "FLOWREX_NGINX_KEEPALIVE" }};
+        # Shorter than the backend's own, so that the backend never closes one that is in use.
+        keepalive_timeout 30s;
+    }
+
+    proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection $connection_upgrade;
+    proxy_set_header Host $host;
+    proxy_set_header X-Real-IP $remote_addr;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Request-ID $request_id;
+    proxy_connect_timeout {{ env "FLOWREX_NGINX_CONNECT_TIMEOUT" }};
+    proxy_read_timeout {{ env "FLOWREX_NGINX_READ_TIMEOUT" }};
+
+    # A request that an instance may have acted on is not sent to a second one.
+    proxy_next_upstream error timeout;
+    proxy_next_upstream_tries {{ env "FLOWREX_NGINX_RETRIES" }};
+
+    server {
+        listen {{ env "FLOWREX_NGINX_PORT" }};
+        server_name _;
+
+        # Whether nginx itself works, whatever is behind it.
+        location = /nginx/health {
+            access_log off;
+            default_type text/plain;
+            return 200 "ok\n";
+        }
+
+        location /api/ {
+            proxy_pass http://backend;
+            proxy_buffering off;
+            proxy_request_buffering off;
+        }
+
+        location /health {
+            access_log off;
+            proxy_pass http://backend;
+        }
+
+        # For Prometheus, from inside.
+        location = /metrics {
+{{- range env "FLOWREX_NGINX_METRICS_ALLOW" | split " " }}
+            allow {{ . }};
+{{- end }}
+            deny all;
+            proxy_pass http://backend;
+        }
+
+        location / {
+            default_type application/json;
+            return 404 '{"detail": "Not Found"}\n';
+        }
+    }
+}
+NGINX
+      }
+
+      env {
+        FLOWREX_NGINX_BODY_LIMIT         = "10M"
+        FLOWREX_NGINX_CONNECT_TIMEOUT    = "75s"
+        FLOWREX_NGINX_FAIL_TIMEOUT       = "30s"
+        FLOWREX_NGINX_KEEPALIVE          = "32"
+        FLOWREX_NGINX_MAX_FAILS          = "3"
+        FLOWREX_NGINX_METRICS_ALLOW      = "10.0.0.0/8"
+        FLOWREX_NGINX_PORT               = "${NOMAD_PORT_http}"
+        FLOWREX_NGINX_READ_TIMEOUT       = "300s"
+        FLOWREX_NGINX_RETRIES            = "3"
+        FLOWREX_NGINX_USER               = "nginx"
+        FLOWREX_NGINX_WORKER_CONNECTIONS = "4096"
+      }
+
+      resources {
+        cpu        = 500
+        memory     = 128
+        memory_max = 256
+      }
+    }
+  }
+}

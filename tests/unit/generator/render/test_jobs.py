@@ -1,0 +1,92 @@
+"""Rendering: values by settings, mistakes by file and line."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import hcl2
+import pytest
+
+from flowrex.errors import RenderError, UsageError
+from generator.environment import load
+from generator.render import render_jobs, select
+
+ROOT = Path(__file__).parents[4]
+NOWHERE = {"FLOWREX_DEV_DIR": "/nonexistent"}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for folder in ("jobs", "consul-templates"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    return tmp_path
+
+
+def render(project: Path, environment: str = "prod", *overrides: str) -> dict[str, str]:
+    settings = load(project, environment, overrides=overrides, environ=NOWHERE)
+    return {job.name: job.hcl for job in render_jobs(settings, project)}
+
+
+def test_jobs_come_in_the_order_in_which_they_are_deployed(project: Path) -> None:
+    assert list(render(project)) == ["migrate", "backend", "nginx"]
+    assert [job.name for job in select(["nginx", "migrate"])] == ["migrate", "nginx"]
+
+
+def test_an_unknown_job_is_refused(project: Path) -> None:
+    with pytest.raises(UsageError, match="'front'"):
+        select(["front"])
+
+
+def test_a_setting_that_no_one_declared_is_an_error_with_its_line(project: Path) -> None:
+    template = project / "jobs" / "backend.nomad.hcl.j2"
+    lines = template.read_text().splitlines()
+    line = next(i for i, text in enumerate(lines, 1) if "backend.count" in text)
+    lines[line - 1] = "    count = [[ backend.cuont ]]"
+    template.write_text("\n".join(lines))
+    with pytest.raises(RenderError, match="cuont") as caught:
+        render(project)
+    assert str(caught.value.path) == "jobs/backend.nomad.hcl.j2"
+    assert caught.value.line == line
+
+
+def test_a_syntax_error_is_an_error_with_its_line(project: Path) -> None:
+    (project / "jobs" / "migrate.nomad.hcl.j2").write_text("a\n[% if %]\n")
+    with pytest.raises(RenderError) as caught:
+        render(project)
+    assert str(caught.value).startswith("jobs/migrate.nomad.hcl.j2:2: ")
+
+
+def test_a_local_environment_without_a_build_says_how_to_make_one(project: Path) -> None:
+    with pytest.raises(RenderError, match=r"release\.checksum") as caught:
+        render(project, "dev")
+    assert "flowrexctl build --version 0.1.0" in str(caught.value.hint)
+
+
+def test_the_builds_manifest_gives_the_checksum(project: Path) -> None:
+    (project / "dist").mkdir()
+    manifest = project / "dist" / "flowrex-app-0.1.0.json"
+    manifest.write_text('{"sha256": "%s"}' % ("ab" * 32))
+    assert f"sha256:{'ab' * 32}" in render(project, "dev")["backend"]
+
+
+def test_a_digest_pins_the_image(project: Path) -> None:
+    digest = f"sha256:{'1' * 64}"
+    hcl = render(project, "prod", f"release.digests.backend={digest}")["backend"]
+    assert f"/flowrex-backend:0.1.0@{digest}" in hcl
+
+
+@pytest.mark.parametrize("value", ['x"\n}\n', "${NOMAD_TASK_DIR}", "%{x}", "é\u2028"])
+def test_a_value_stays_in_its_string(project: Path, value: str) -> None:
+    hcl = render(project, "prod", f"backend.env.LOG_LEVEL={value}")["backend"]
+    job = hcl2.loads(hcl)["job"][0]['"backend"']
+    plain = hcl2.loads(render(project)["backend"])["job"][0]['"backend"']
+    env = job["group"][0]['"backend"']["task"][0]['"backend"']["env"][0]
+    assert list(env) == list(plain["group"][0]['"backend"']["task"][0]['"backend"']["env"][0])
+    assert list(job) == list(plain)
+
+
+def test_an_environments_own_variable_wins_and_stands_once(project: Path) -> None:
+    hcl = render(project, "prod", "backend.env.FLOWREX_WORKERS=9")["backend"]
+    assert hcl.count("FLOWREX_WORKERS ") == 1
+    assert 'FLOWREX_WORKERS              = "9"' in hcl
