@@ -1,0 +1,77 @@
+"""`flowrexctl plan`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from flowrex.errors import FlowrexError
+from generator.cli import context, output
+from generator.cli.options import environment_options
+from generator.cli.plantext import styled
+
+CHANGES, ERROR = 1, 255
+
+
+@click.command("plan")
+@environment_options
+@click.argument("jobs", metavar="[JOB]...", nargs=-1)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Save the plan, for `flowrexctl run ENV --plan FILE`.",
+)
+@click.option(
+    "--detailed-exitcode",
+    is_flag=True,
+    help="Exit 0 without changes, 1 with changes, 255 on an error.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    environment_name: str,
+    overrides: tuple[str, ...],
+    as_json: bool,
+    jobs: tuple[str, ...],
+    out: Path | None,
+    detailed_exitcode: bool,
+) -> None:
+    """Show what a run would change.
+
+    Nothing is changed. A saved plan binds each job's spec and the index that the job has now; if
+    either is another one when it runs, the run stops (exit 4).
+
+    \b
+    Examples:
+      flowrexctl plan dev
+      flowrexctl plan prod backend --out release.plan
+      flowrexctl plan staging --detailed-exitcode --json
+    """
+    from generator import access, planfile, planview
+    from generator.plan import has_changes, plan_jobs
+    from generator.render import render_jobs
+
+    try:
+        environment = context.load_environment(environment_name, overrides)
+        rendered = render_jobs(environment, context.project_root(), jobs)
+        plans = plan_jobs(access.nomad(environment), rendered)
+        if out:
+            planfile.write(
+                out, environment.name, environment.release.version, plans, datetime.now(UTC)
+            )
+    except FlowrexError as error:
+        if detailed_exitcode:
+            error.exit_status = ERROR
+        raise
+    if as_json:
+        output.emit(planview.document(environment.name, environment.release.version, plans))
+    else:
+        output.show(styled(planview.lines(plans)))
+        if out:
+            output.say(
+                f"\nSaved. To run exactly this: flowrexctl run {environment.name} --plan {out}"
+            )
+    if detailed_exitcode and has_changes(plans):
+        ctx.exit(CHANGES)

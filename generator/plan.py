@@ -1,0 +1,185 @@
+"""What a run would change: each job parsed, dry-run and compared by Nomad, all at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from flowrex.nomad import Allocation, Deployment, JobVersion, NomadClient
+from generator import placement
+from generator.differ import Change, changes
+from generator.render import RenderedJob
+
+# create, update: the spec is submitted. The rest leave the spec as it is: `rerun` a batch job whose
+# last run failed; `retry` a service whose only deployment failed; `watch` what is still on its way.
+Action = Literal["create", "update", "rerun", "retry", "watch", "none"]
+
+_UPDATES = {
+    "Place": "create",
+    "InPlaceUpdate": "in-place",
+    "DestructiveUpdate": "destructive",
+    "Canary": "canary",
+    "Stop": "stop",
+    "Migrate": "migrate",
+    "Preemptions": "preempt",
+    "Ignore": "unchanged",
+}
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """What one job's submission would do.
+
+    Attributes:
+        job: the spec that would be submitted.
+        index: the job's modify index that the submission insists on; 0: the job must not exist.
+        version: the job's current version, None where there is none.
+        action: what a run does with it.
+        changes: the differences, in the order in which they are shown.
+        updates: group to kind (`create`, `in-place`, `destructive`, `canary`, `stop`, `migrate`,
+            `preempt`, `unchanged`) to number of allocations.
+        placement: why some allocations can't be placed, in sentences.
+        warnings: what Nomad remarks on the spec.
+    """
+
+    job: RenderedJob
+    index: int
+    version: int | None
+    action: Action
+    changes: tuple[Change, ...] = ()
+    updates: Mapping[str, Mapping[str, int]] | None = None
+    placement: tuple[str, ...] = ()
+    warnings: str = ""
+
+    @property
+    def submits(self) -> bool:
+        """Whether a run submits the spec."""
+        return self.action in {"create", "update"}
+
+
+def plan_jobs(nomad: NomadClient, jobs: Sequence[RenderedJob]) -> tuple[JobPlan, ...]:
+    """Plan every job, concurrently.
+
+    Args:
+        nomad: the Nomad that would run them.
+        jobs: as rendered, in the order of deployment.
+
+    Returns:
+        One plan a job, in the same order.
+
+    Raises:
+        ServerRefused: Nomad finds a spec wrong.
+    """
+    if not jobs:
+        return ()
+    with ThreadPoolExecutor(max_workers=len(jobs)) as threads:
+        return tuple(threads.map(lambda job: plan_job(nomad, job), jobs))
+
+
+def plan_job(nomad: NomadClient, job: RenderedJob) -> JobPlan:
+    """Plan one job; see `JobPlan`."""
+    answer = nomad.jobs.plan(nomad.jobs.parse(job.hcl))
+    current = nomad.jobs.find(job.name) if answer["JobModifyIndex"] else None
+    plan = annotate(job, answer, current)
+    if current is None or plan.submits:
+        return plan
+    return with_standing(nomad, plan, current)
+
+
+def annotate(job: RenderedJob, answer: Mapping[str, Any], current: JobVersion | None) -> JobPlan:
+    """Read Nomad's answer to a plan.
+
+    Args:
+        job: what was planned.
+        answer: what Nomad answered.
+        current: the job's current version.
+    """
+    diff = answer.get("Diff") or {"Type": "None"}
+    action: Action = "none"
+    if diff["Type"] == "Added":
+        action = "create"
+    elif diff["Type"] != "None":
+        action = "update"
+    desired = (answer.get("Annotations") or {}).get("DesiredTGUpdates") or {}
+    return JobPlan(
+        job=job,
+        index=answer["JobModifyIndex"],
+        version=current.version if current else None,
+        action=action,
+        changes=changes(diff) if action != "none" else (),
+        updates={group: _updates(counts) for group, counts in sorted(desired.items())},
+        placement=placement.explain(answer.get("FailedTGAllocs") or {}),
+        warnings=(answer.get("Warnings") or "").strip(),
+    )
+
+
+def _updates(counts: Mapping[str, int]) -> dict[str, int]:
+    return {_UPDATES[name]: n for name, n in counts.items() if n and name in _UPDATES}
+
+
+def with_standing(nomad: NomadClient, plan: JobPlan, current: JobVersion) -> JobPlan:
+    """Complete the plan of a job whose spec does not change by what has become of the job."""
+    if current.type == "batch":
+        action = batch_action(nomad.allocations.of_job(current.job_id), current)
+    else:
+        action = service_action(nomad.deployments.of_job(current.job_id), current)
+    return JobPlan(
+        job=plan.job,
+        index=plan.index,
+        version=plan.version,
+        action=action,
+        updates=plan.updates,
+        placement=plan.placement if action != "none" else (),
+        warnings=plan.warnings,
+    )
+
+
+def batch_action(allocations: Sequence[Allocation], current: JobVersion) -> Action:
+    """Decide what an unchanged batch job needs.
+
+    Args:
+        allocations: the job's, the newest first.
+        current: its version.
+    """
+    last = latest(allocations, current.version)
+    if any(allocation.live for allocation in last) or current.status in {"pending", "running"}:
+        return "watch"
+    if any(allocation.client_status != "complete" for allocation in last):
+        return "rerun"
+    return "none"
+
+
+def latest(allocations: Sequence[Allocation], version: int) -> list[Allocation]:
+    """Return the last allocation of each name; those of `version` where it has any.
+
+    Args:
+        allocations: the newest first.
+        version: the job's current version.
+    """
+    own = [one for one in allocations if one.job_version == version] or list(allocations)
+    by_name: dict[str, Allocation] = {}
+    for allocation in own:
+        by_name.setdefault(allocation.name, allocation)
+    return list(by_name.values())
+
+
+def service_action(deployments: Sequence[Deployment], current: JobVersion) -> Action:
+    """Decide what an unchanged service needs.
+
+    Args:
+        deployments: the job's, the newest first.
+        current: its version.
+    """
+    last = next((one for one in deployments if one.job_version == current.version), None)
+    if last is None:
+        return "none"
+    if last.active:
+        return "watch"
+    return "retry" if last.status == "failed" and not current.stable else "none"
+
+
+def has_changes(plans: Sequence[JobPlan]) -> bool:
+    """Tell whether a run would do anything at all."""
+    return any(plan.action != "none" for plan in plans)
