@@ -156,9 +156,7 @@ class S3Client:
             policy: the policy document, see `public_read_policy`.
         """
         with self._errors(f"set the policy of the bucket {bucket}"):
-            self._client.put_bucket_policy(
-                Bucket=bucket, Policy=json.dumps(policy, sort_keys=True)
-            )
+            self._client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy, sort_keys=True))
 
     def set_default_retention(
         self, bucket: str, days: int, mode: Literal["GOVERNANCE", "COMPLIANCE"]

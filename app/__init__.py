@@ -1,0 +1,1 @@
+"""The application: what runs behind nginx and serves the API."""

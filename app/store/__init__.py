@@ -1,0 +1,1 @@
+"""PostgreSQL: the pool with leased credentials, and the queries."""

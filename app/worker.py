@@ -1,0 +1,108 @@
+"""A gunicorn worker that stops without dropping a request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from socket import socket
+from types import FrameType
+from typing import Any
+
+from gunicorn.arbiter import Arbiter
+from uvicorn.config import Config
+from uvicorn.server import Server
+from uvicorn_worker import UvicornWorker
+
+from app.services import Services
+
+_log = logging.getLogger("app.worker")
+
+
+class DrainingServer(Server):
+    """Serves on for a while after the signal to stop, then finishes what is in flight.
+
+    1. On SIGTERM or SIGINT readiness turns false at once and every answer closes its connection.
+    2. `drain_s` later, when nobody sends new requests any more, it stops accepting.
+    3. Requests in flight get `graceful_s`; then they are cancelled.
+    """
+
+    def __init__(self, config: Config, services: Services, parent_pid: int) -> None:
+        """Serve one worker's application.
+
+        Args:
+            config: uvicorn's.
+            services: the application's parts; its drain and settings are used.
+            parent_pid: the master; when it is gone, the worker drains as well.
+        """
+        super().__init__(config)
+        self._services = services
+        self._parent_pid = parent_pid
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to drain; SIGQUIT, and a second SIGINT, end it at once."""
+        # The base class raises the signal again after the end, and the worker would die of it
+        # instead of leaving with 0: so nothing is recorded here.
+        if sig == signal.SIGQUIT or (sig == signal.SIGINT and self._services.drain.active):
+            self.should_exit = True
+            self.force_exit = True
+            return
+        self._drain()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look ten times a second whether it is time to go."""
+        if os.getppid() != self._parent_pid:
+            self._drain()
+        if await super().on_tick(counter):
+            return True
+        drain_s = self._services.settings.drain_s
+        return self._services.drain.over(time.monotonic(), drain_s)
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Finish the requests in flight, within the bound."""
+        # Where the worker was asked to leave by itself, the master goes on watching its heartbeat.
+        heart = asyncio.create_task(self._beat())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            heart.cancel()
+            with suppress(asyncio.CancelledError):
+                await heart
+
+    def _drain(self) -> None:
+        if self._services.drain.begin(time.monotonic()):
+            self._services.metrics.draining.set(1)
+            _log.info("draining", extra={"seconds": self._services.settings.drain_s})
+
+    async def _beat(self) -> None:
+        while self.config.callback_notify is not None:
+            await self.config.callback_notify()
+            await asyncio.sleep(1)
+
+
+class Worker(UvicornWorker):  # type: ignore[misc]
+    """Joins gunicorn's supervision, uvicorn's serving and our draining."""
+
+    CONFIG_KWARGS = {"loop": "auto", "http": "auto", "access_log": False}  # noqa: RUF012
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - gunicorn's
+        super().__init__(*args, **kwargs)
+        # The base class gives this logger gunicorn's handlers; ours all sit at the root.
+        server_log = logging.getLogger("uvicorn.error")
+        server_log.handlers = []
+        server_log.propagate = True
+
+    async def _serve(self) -> None:
+        services: Services = self.wsgi.state.services
+        self.config.app = self.wsgi
+        # uvicorn declares whole seconds and takes any number.
+        self.config.timeout_graceful_shutdown = services.settings.graceful_s
+        server = DrainingServer(self.config, services, self.ppid)
+        signal.signal(signal.SIGQUIT, server.handle_exit)
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
