@@ -13,7 +13,7 @@ help: ## List the targets
 
 # The virtual environment, exactly as the lock file says; made anew when that changes.
 $(STAMP): requirements/dev.lock setup.cfg pyproject.toml
-	@setup/venv $(PYTHON) $(VENV)
+	@tools/venv $(PYTHON) $(VENV)
 	@touch $@
 
 .PHONY: setup
@@ -49,7 +49,7 @@ golden: $(STAMP) ## Write the golden job specs anew; review the diff
 
 .PHONY: reference
 reference: $(STAMP) ## Write docs/reference anew from the code
-	@$(BIN)/python -m generator.reference
+	@$(BIN)/python tools/reference.py
 
 .PHONY: bench
 bench: setup ## Measure against the peers and print the ratios
@@ -61,7 +61,7 @@ format: $(STAMP) ## Format the code
 
 .PHONY: lock
 lock: $(STAMP) ## Pin the newest versions that setup.cfg allows
-	@setup/lock $(BIN)
+	@tools/lock $(BIN)
 
 .PHONY: clean
 clean: ## Remove the virtual environment and what was built

@@ -6,12 +6,21 @@ describes each, and a test fails where one is missing there.
 
 from __future__ import annotations
 
-ROOT = "flowrex/"
-
 EMERGENCY = "flowrex/emergency"
 MAINTENANCE = "flowrex/maintenance"
 LOCKS = "flowrex/locks/"
 RELEASES = "flowrex/releases/"
+
+# What docs/reference/consul-keys.md says of each.
+DESCRIPTIONS = {
+    EMERGENCY: "The kill switch. Absent or `off` is normal, `on` stops new risk. Instances of the "
+    "backend may read it.",
+    MAINTENANCE: "`on` or `off`. nginx may read it.",
+    f"{LOCKS}deploy/<env>": "Held by a session while a verb changes `<env>`; its value tells who "
+    "holds it, from where, since when and for what.",
+    f"{RELEASES}<env>/<id>": "One release's record: who, when, which job versions, and how it "
+    "ended.",
+}
 
 
 def deploy_lock(environment: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 from typing import Any
 
@@ -103,7 +104,18 @@ def main(arguments: list[str] | None = None) -> None:
         # The reader (`| head`) has gone: nobody is left to tell, and Python must not try at exit.
         sys.stdout = sys.stderr
         sys.exit(INTERRUPTED)
+    except Exception as bug:  # noqa: BLE001 - the edge: what nobody foresaw is a sentence too
+        if os.environ.get("FLOWREX_DEBUG"):
+            raise
+        sys.exit(_report(_as_bug(bug), as_json="--json" in typed))
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _as_bug(bug: Exception) -> FlowrexError:
+    return FlowrexError(
+        f"this is a bug in flowrexctl: {type(bug).__name__}: {bug}",
+        hint="Run it again with FLOWREX_DEBUG=1 for the traceback, and report that.",
+    )
 
 
 def _report(error: FlowrexError, *, as_json: bool) -> int:

@@ -1,0 +1,165 @@
+"""A dev cluster of the tests' own, beside any that the user runs: other ports, another folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+ROOT = Path(__file__).resolve().parent.parent
+FLOWREXCTL = Path(sys.executable).with_name("flowrexctl")
+
+_FOREIGN = ("NOMAD_", "CONSUL_", "VAULT_", "FLOWREX_")
+_KEPT = ("FLOWREX_CACHE_DIR", "FLOWREX_NOMAD", "FLOWREX_CONSUL", "FLOWREX_VAULT")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running cluster and the copy of the project that is deployed on it.
+
+    Attributes:
+        project: the copy, so that a test may change it and its builds are its own.
+        state: the cluster's folder.
+        base: its first port.
+    """
+
+    project: Path
+    state: Path
+    base: int
+
+    @property
+    def entry(self) -> str:
+        """Where nginx answers."""
+        return f"http://127.0.0.1:{self.base + 80}"
+
+    def environ(self, **more: str) -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(_FOREIGN) or name in _KEPT
+        }
+        return {
+            **kept,
+            "FLOWREX_ROOT": str(self.project),
+            "FLOWREX_DEV_DIR": str(self.state),
+            "FLOWREX_DEV_PORT_BASE": str(self.base),
+            **more,
+        }
+
+    def start(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
+        """Start flowrexctl and leave it running."""
+        return subprocess.Popen(
+            [FLOWREXCTL, *arguments],
+            env=self.environ(**more),
+            cwd=self.project,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(
+        self, *arguments: str, expect: int | tuple[int, ...] = 0, timeout: float = 300, **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run flowrexctl to its end and insist on its exit status."""
+        process = self.start(*arguments, **more)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            raise AssertionError(f"{arguments} took over {timeout} s\n{out}\n{err}") from None
+        expected = (expect,) if isinstance(expect, int) else expect
+        assert process.returncode in expected, (
+            f"flowrexctl {' '.join(arguments)} ended with {process.returncode}, not {expected}\n"
+            f"{out}\n{err}"
+        )
+        assert "Traceback" not in out + err, out + err
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def document(self, *arguments: str, expect: int | tuple[int, ...] = 0) -> Any:
+        """Run flowrexctl with --json and return its document."""
+        return json.loads(self.run(*arguments, "--json", expect=expect).stdout)
+
+    def get(self, path: str, timeout: float = 10) -> Any:
+        """Ask the platform through nginx."""
+        with urllib.request.urlopen(self.entry + path, timeout=timeout) as answer:
+            return json.load(answer)
+
+    def token(self, server: str, role: str = "operator") -> str:
+        return (self.state / "tokens" / f"{server}-{role}").read_text().strip()
+
+    def server(self, name: str) -> dict[str, Any]:
+        """Return what `dev status` says of one server."""
+        document = self.document("dev", "status", expect=(0, 6))
+        return next(one for one in document["servers"] if one["name"] == name)
+
+
+@contextmanager
+def running(base: int, *, nodes: int = 1, deploy: bool = True) -> Iterator[Cluster]:
+    """Run a cluster, with the platform on it, and leave nothing of it.
+
+    Args:
+        base: its first port; it uses 2000.
+        nodes: Nomad clients.
+        deploy: whether the application is built and deployed.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="flowrex-cluster-"))
+    folder.chmod(0o755)  # PostgreSQL runs as a user of its own
+    project = folder / "project"
+    copy_project(project)
+    cluster = Cluster(project, folder / "state", base)
+    try:
+        cluster.run("dev", "up", "--nodes", str(nodes), timeout=1800)
+        if deploy:
+            cluster.run("build", "--push", "dev")
+            cluster.run("run", "dev", "--yes")
+        yield cluster
+    finally:
+        if os.environ.get("FLOWREX_KEEP_CLUSTER"):
+            sys.stderr.write(f"cluster kept: FLOWREX_DEV_DIR={cluster.state}\n")
+        else:
+            cluster.run("dev", "down", expect=tuple(range(10)))
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def copy_project(target: Path) -> None:
+    """Copy what git knows of, and what it does not ignore, without history."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        source = ROOT / name
+        if source.is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name)
+
+
+T = TypeVar("T")
+
+
+def eventually(
+    probe: Callable[[], T], *, within: float = 30, every: float = 0.2, what: str = "it"
+) -> T:
+    """Return the first true answer of `probe`, or fail after `within` seconds."""
+    deadline = time.monotonic() + within
+    while True:
+        if answer := probe():
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not happen within {within} s")
+        time.sleep(every)

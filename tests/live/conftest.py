@@ -1,0 +1,34 @@
+"""One cluster for all live tests: two nodes, the whole platform on them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster import Cluster, running
+
+PORT_BASE = int(os.environ.get("FLOWREX_TEST_PORT_BASE", "24000"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(pytest.mark.live)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The cluster. That it can't be had is an error, never a skip."""
+    with running(PORT_BASE, nodes=2) as running_cluster:
+        yield running_cluster
+
+
+@pytest.fixture
+def settled(cluster: Cluster) -> Cluster:
+    """The cluster with nothing pending: what a test before this one left is brought to an end."""
+    status = cluster.document("status", "dev")
+    if any(job.get("waits_for_promotion") for job in status["jobs"]):
+        cluster.run("fail", "dev")
+    cluster.run("run", "dev", "--yes", "--promote")
+    return cluster

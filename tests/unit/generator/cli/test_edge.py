@@ -1,0 +1,108 @@
+"""flowrexctl's edge: every error is reported once, with its exit status, and never as a traceback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+import generator.cli as cli
+from flowrex.errors import LockHeld
+
+ROOT = Path(__file__).parents[4]
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(list(arguments))
+    out, err = capsys.readouterr()
+    assert "Traceback" not in out + err
+    assert isinstance(caught.value.code, int)
+    return caught.value.code, out, click.unstyle(err)
+
+
+def test_every_verb_has_a_module_and_every_module_is_a_verb() -> None:
+    folder = ROOT / "generator" / "cli"
+    modules = {path.stem for path in folder.glob("*.py") if "\ncommand = " in path.read_text()}
+    modules |= {path.stem for path in folder.glob("*.py") if "\ndef command(" in path.read_text()}
+    assert modules == set(cli.VERBS)
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_every_verb_has_help_with_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, verb, "--help")
+    assert status == 0
+    assert f"flowrexctl {verb}" in out.split("\n", 1)[1]
+
+
+def test_an_unknown_verb_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = run(capsys, "prommote")
+    assert status == 2
+    assert "promote" in err
+
+
+def test_an_error_is_two_sentences_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "render", "production")
+    assert status == 3
+    assert out == ""
+    assert err.startswith("error: there is no environment 'production'\nKnown: ")
+
+
+def test_an_error_is_one_document_for_a_script(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "render", "production", "--json")
+    assert status == 3
+    assert json.loads(out)["exit_status"] == 3
+
+
+def test_an_interrupt_is_a_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.group, "main", interrupted)
+    status, _, err = run(capsys, "render", "prod")
+    assert status == 130
+    assert "flowrexctl status" in err
+
+
+def test_an_errors_own_status_is_the_exit_status(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held(*args: object, **kwargs: object) -> None:
+        raise LockHeld("somebody is at it", hint="Wait.")
+
+    monkeypatch.setattr(cli.group, "main", held)
+    assert run(capsys, "run", "prod")[0] == 8
+
+
+def test_what_nobody_foresaw_is_a_sentence_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.delenv("FLOWREX_DEBUG", raising=False)
+    monkeypatch.setattr(cli.group, "main", broken)
+    status, _, err = run(capsys, "render", "prod")
+    assert status == 1
+    assert "this is a bug in flowrexctl: ZeroDivisionError: division by zero" in err
+
+
+def test_render_imports_no_client_library() -> None:
+    """Each of them costs more than rendering everything does."""
+    code = (
+        "import sys, generator.cli\n"
+        "try: generator.cli.main(['render', 'prod', '--json'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'nomad', 'consul', 'hvac', 'requests', 'boto3', 'asyncpg'} & set(sys.modules)\n"
+        "print(sorted(heavy), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == "[]\n"
