@@ -33,12 +33,16 @@ _RUNNING_HINT = "Look whether it runs (`flowrexctl dev status` for the local clu
 
 @dataclass(frozen=True)
 class VaultHealth:
-    """What Vault says of itself without a token."""
+    """What Vault says of itself without a token.
+
+    `cluster_id` belongs to the stored data, not to the process; it is "" while Vault is sealed.
+    """
 
     initialized: bool
     sealed: bool
     standby: bool
     version: str
+    cluster_id: str
 
 
 class VaultClient:
@@ -164,6 +168,7 @@ class VaultClient:
             bool(found["sealed"]),
             bool(found["standby"]),
             str(found.get("version", "")),
+            str(found.get("cluster_id", "")),
         )
 
     def initialize(
