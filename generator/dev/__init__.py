@@ -1,0 +1,1 @@
+"""The dev cluster: the real servers on this machine's loopback, started, repaired and removed."""

@@ -1,0 +1,180 @@
+"""The servers of a cluster: how each is started, when it is ready, and in which order."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+from generator.dev import consul, nomad, postgres, redis, s3, vault
+from generator.dev.layout import Layout, Node
+from generator.dev.process import Command
+
+Problem = Callable[[], str | None]
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server.
+
+    Attributes:
+        name: its name, also of its log and its data folder.
+        port: where it answers.
+        version: its version.
+        settings: its configuration without secrets; another one needs a restart.
+        command: how it is started, asked for just before.
+        problem: why it is not ready, or None.
+        prepare: makes its folders and files; may be called again.
+        reachable: why it can't even be asked, where that comes before being ready.
+        open_up: what is done to it between the two, for example unsealing.
+        again: what is done before a second try, where the first did not get ready.
+        ready_s: how long it may take to be ready.
+        tasks: whether its child processes outlive it on purpose.
+    """
+
+    name: str
+    port: int
+    version: str
+    settings: str
+    command: Callable[[], Command]
+    problem: Problem
+    prepare: Callable[[], None] = _nothing
+    reachable: Problem | None = None
+    open_up: Callable[[], None] = _nothing
+    again: Callable[[], None] = _nothing
+    ready_s: float = 45.0
+    tasks: bool = False
+
+    def fingerprint(self, command: Command) -> str:
+        """Return what changes when it would be started differently."""
+        parts = [*command.argv, str(command.cwd), command.user or "", self.version, self.settings]
+        return sha256("\0".join(parts).encode()).hexdigest()
+
+
+def primary(layout: Layout) -> Server:
+    """Return PostgreSQL's primary."""
+    return Server(
+        name=postgres.PRIMARY,
+        port=layout.postgres,
+        version=postgres.version(),
+        settings=postgres.settings(postgres.PRIMARY, layout.postgres),
+        command=partial(postgres.command, layout, postgres.PRIMARY),
+        problem=partial(postgres.problem, layout, postgres.PRIMARY),
+        prepare=partial(postgres.prepare_primary, layout),
+    )
+
+
+def replica(layout: Layout) -> Server:
+    """Return PostgreSQL's replica, which is copied afresh where it can't follow any more."""
+    return Server(
+        name=postgres.REPLICA,
+        port=layout.replica,
+        version=postgres.version(),
+        settings=postgres.settings(postgres.REPLICA, layout.replica),
+        command=partial(postgres.command, layout, postgres.REPLICA),
+        problem=partial(postgres.problem, layout, postgres.REPLICA),
+        prepare=partial(postgres.prepare_replica, layout),
+        again=partial(postgres.forget_replica, layout),
+        ready_s=30.0,
+    )
+
+
+def cache(layout: Layout, prepare: Callable[[], None]) -> Server:
+    """Return Redis.
+
+    Args:
+        layout: the cluster.
+        prepare: writes its settings and users, which come from Vault.
+    """
+    return Server(
+        name=redis.NAME,
+        port=layout.redis,
+        version=redis.version(),
+        settings=redis.settings(layout),
+        command=partial(redis.command, layout),
+        problem=partial(redis.problem, layout),
+        prepare=prepare,
+    )
+
+
+def store(layout: Layout, binary: Path, version: str, region: str) -> Server:
+    """Return the S3 gateway."""
+    return Server(
+        name=s3.NAME,
+        port=layout.s3,
+        version=version,
+        settings="",
+        command=partial(s3.command, layout, binary, region),
+        problem=partial(s3.problem, layout),
+        prepare=partial(s3.prepare, layout),
+    )
+
+
+def consul_agent(layout: Layout, node: Node, binary: Path, version: str) -> Server:
+    """Return a node's Consul."""
+    return Server(
+        name=consul.name(node),
+        port=node.consul_http,
+        version=version,
+        settings=str(consul.settings(layout, node, management=None, agent=None)),
+        command=partial(consul.command, layout, node, binary),
+        problem=partial(consul.problem, node),
+        prepare=partial(consul.prepare, layout, node),
+    )
+
+
+def vault_server(layout: Layout, binary: Path, version: str, plugins: Path | None) -> Server:
+    """Return Vault."""
+    return Server(
+        name=vault.NAME,
+        port=layout.vault,
+        version=version,
+        settings=str(vault.settings(layout, plugins)),
+        command=partial(vault.command, layout, binary),
+        problem=partial(vault.problem, layout),
+        prepare=partial(vault.prepare, layout, plugins),
+        reachable=partial(vault.answering, layout),
+        open_up=partial(vault.open_up, layout),
+    )
+
+
+def nomad_agent(layout: Layout, node: Node, binary: Path, version: str) -> Server:
+    """Return a node's Nomad."""
+    return Server(
+        name=nomad.name(node),
+        port=node.nomad_http,
+        version=version,
+        settings=nomad.settings(layout, node, consul=None),
+        command=partial(nomad.command, layout, node, binary),
+        problem=partial(nomad.problem, layout, node),
+        prepare=partial(nomad.prepare, layout, node),
+        reachable=partial(nomad.leader_problem, layout),
+        open_up=partial(nomad.start_acls, layout) if node.is_server else _nothing,
+        tasks=True,
+    )
+
+
+def stop_order(names: list[str]) -> list[str]:
+    """Return servers in the order in which they are stopped: who needs another goes first."""
+    order = ("nomad", "redis", "vault", "consul", "s3", postgres.REPLICA, postgres.PRIMARY)
+
+    def rank(name: str) -> tuple[int, int]:
+        kind, _, number = name.partition("-")
+        if name in order:
+            return order.index(name), 0
+        return order.index(kind) if kind in order else len(order), -int(number or 0)
+
+    return sorted(names, key=rank)
+
+
+def stop_signal(name: str) -> int:
+    """Return the signal that ends a server quickly and in order."""
+    # PostgreSQL takes SIGTERM as "when the last client has gone".
+    return signal.SIGINT if name in (postgres.PRIMARY, postgres.REPLICA) else signal.SIGTERM

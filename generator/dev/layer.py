@@ -1,0 +1,54 @@
+"""What a running cluster tells `flowrexctl` about itself: a layer over the environment dev."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from generator.dev.layout import HOST, Layout
+
+
+def document(layout: Layout, *, python: str, nginx: str | None) -> dict[str, Any]:
+    """Return the settings that only this cluster knows.
+
+    Args:
+        layout: the cluster.
+        python: the interpreter that runs the application.
+        nginx: the nginx program, where there is one.
+    """
+    platform = {"python": python}
+    if nginx is not None:
+        platform["nginx"] = nginx
+    return {
+        "platform": platform,
+        "servers": {
+            "nomad": layout.nomad_address,
+            "consul": layout.consul_address,
+            "vault": layout.vault_address,
+        },
+        "postgres": {"host": HOST, "port": layout.postgres},
+        "redis": {"host": HOST, "port": layout.redis},
+        "s3": {"endpoint": layout.s3_address},
+        "nginx": {"port": layout.nginx},
+    }
+
+
+def interpreter() -> str:
+    """Return the interpreter under this virtual environment: a task must not depend on `.venv`."""
+    base: str = getattr(sys, "_base_executable", sys.executable)
+    return str(Path(base).resolve())
+
+
+def write(layout: Layout) -> None:
+    """Write the cluster's layer."""
+    import yaml
+
+    from flowrex.files import write_atomic
+
+    settings = document(layout, python=interpreter(), nginx=shutil.which("nginx"))
+    text = "# Written by `flowrexctl dev up`; changes are lost.\n" + yaml.safe_dump(
+        settings, sort_keys=True
+    )
+    write_atomic(layout.environment_file, text)

@@ -1,0 +1,243 @@
+"""Which folder and which port each server of a dev cluster has; nothing here touches the disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+SPAN = 2000
+MAX_NODES = 3
+HOST = "127.0.0.1"
+MARKER = "FLOWREX_DEV_CLUSTER"
+
+DEFAULT_BASE = 20000
+DATACENTER = "dc1"
+
+_DYNAMIC_FIRST = 1000
+_DYNAMIC_PER_NODE = 300
+_PER_NODE = 100
+
+
+def state_dir(environ: Mapping[str, str], *, root_user: bool | None = None) -> Path:
+    """Return the cluster's folder: FLOWREX_DEV_DIR, else the usual place for state.
+
+    Args:
+        environ: the process's environment.
+        root_user: whether the caller is root; found out unless given.
+    """
+    if named := environ.get("FLOWREX_DEV_DIR"):
+        return Path(named).absolute()
+    if os.geteuid() == 0 if root_user is None else root_user:
+        return Path("/var/lib/flowrex/dev")
+    home = Path(environ.get("HOME") or "~").expanduser()
+    return Path(environ.get("XDG_STATE_HOME") or home / ".local/state") / "flowrex/dev"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One machine of the cluster, as far as Consul and Nomad can tell.
+
+    Attributes:
+        index: 1 for the node that also runs the servers, then 2, 3.
+        name: its name in Consul and in Nomad.
+    """
+
+    index: int
+    base: int
+
+    @property
+    def name(self) -> str:
+        """The node's name, the same in Consul and in Nomad."""
+        return f"node-{self.index}"
+
+    @property
+    def is_server(self) -> bool:
+        """Whether Consul's and Nomad's servers run here."""
+        return self.index == 1
+
+    def _port(self, offset: int) -> int:
+        return self.base + _PER_NODE * (self.index - 1) + offset
+
+    @property
+    def nomad_http(self) -> int:
+        """Nomad's API."""
+        return self._port(46)
+
+    @property
+    def nomad_rpc(self) -> int:
+        """Nomad's own protocol."""
+        return self._port(47)
+
+    @property
+    def nomad_serf(self) -> int:
+        """The gossip of Nomad's servers."""
+        return self._port(48)
+
+    @property
+    def consul_http(self) -> int:
+        """Consul's API."""
+        return self._port(50)
+
+    @property
+    def consul_rpc(self) -> int:
+        """Consul's own protocol."""
+        return self._port(51)
+
+    @property
+    def consul_serf(self) -> int:
+        """The gossip of Consul's agents."""
+        return self._port(52)
+
+    @property
+    def dynamic(self) -> tuple[int, int]:
+        """The first and the last port that Nomad gives to allocations."""
+        first = self.base + _DYNAMIC_FIRST + _DYNAMIC_PER_NODE * (self.index - 1)
+        return first, first + _DYNAMIC_PER_NODE - 1
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A cluster's ports and folders.
+
+    Attributes:
+        root: the cluster's folder, absolute.
+        base: its first port; the whole cluster lives in `SPAN` ports from there.
+        node_count: how many nodes it has.
+    """
+
+    root: Path
+    base: int
+    node_count: int = 1
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes, the one with the servers first."""
+        return tuple(Node(index, self.base) for index in range(1, self.node_count + 1))
+
+    @property
+    def postgres(self) -> int:
+        """PostgreSQL's primary."""
+        return self.base + 32
+
+    @property
+    def replica(self) -> int:
+        """PostgreSQL's streaming replica."""
+        return self.base + 33
+
+    @property
+    def s3(self) -> int:
+        """The S3 gateway."""
+        return self.base + 70
+
+    @property
+    def redis(self) -> int:
+        """Redis."""
+        return self.base + 79
+
+    @property
+    def nginx(self) -> int:
+        """The platform's entry, a static port of the job nginx."""
+        return self.base + 80
+
+    @property
+    def vault(self) -> int:
+        """Vault's API."""
+        return self.base + 82
+
+    @property
+    def vault_cluster(self) -> int:
+        """Vault's port for other Vaults, which it opens even when alone."""
+        return self.base + 83
+
+    @property
+    def nomad_address(self) -> str:
+        """The address of Nomad's API."""
+        return f"http://{HOST}:{self.nodes[0].nomad_http}"
+
+    @property
+    def consul_address(self) -> str:
+        """The address of Consul's API."""
+        return f"http://{HOST}:{self.nodes[0].consul_http}"
+
+    @property
+    def vault_address(self) -> str:
+        """The address of Vault's API."""
+        return f"http://{HOST}:{self.vault}"
+
+    @property
+    def s3_address(self) -> str:
+        """The address of the S3 gateway."""
+        return f"http://{HOST}:{self.s3}"
+
+    @property
+    def cgroup(self) -> str:
+        """The cgroup under which Nomad puts this cluster's tasks, and no other cluster's."""
+        return f"flowrex-{self.base}.slice"
+
+    @property
+    def state_file(self) -> Path:
+        """Where the cluster remembers what it started."""
+        return self.root / "cluster.json"
+
+    @property
+    def lock_file(self) -> Path:
+        """What one `up`, `down` or `reset` at a time holds."""
+        return self.root / "lock"
+
+    @property
+    def environment_file(self) -> Path:
+        """The layer that tells `flowrexctl` where the servers are."""
+        return self.root / "environment.yaml"
+
+    def ports(self) -> dict[str, dict[int, str]]:
+        """Return every port that a server listens on and what it is for, by server."""
+        wanted = {
+            "postgres": {self.postgres: "PostgreSQL"},
+            "postgres-replica": {self.replica: "PostgreSQL's replica"},
+            "s3": {self.s3: "the S3 gateway"},
+            "redis": {self.redis: "Redis"},
+            "vault": {self.vault: "Vault's API", self.vault_cluster: "Vault's cluster port"},
+        }
+        for node in self.nodes:
+            wanted[f"consul-{node.index}"] = {
+                node.consul_http: f"Consul's API on {node.name}",
+                node.consul_serf: f"Consul's gossip on {node.name}",
+            }
+            wanted[f"nomad-{node.index}"] = {node.nomad_http: f"Nomad's API on {node.name}"}
+            if node.is_server:
+                wanted["consul-1"][node.consul_rpc] = "Consul's RPC"
+                wanted["nomad-1"] |= {
+                    node.nomad_rpc: "Nomad's RPC",
+                    node.nomad_serf: "Nomad's gossip",
+                }
+        return wanted
+
+    def data(self, server: str) -> Path:
+        """Return the folder of a server's data."""
+        return self.root / "data" / server
+
+    def log(self, server: str) -> Path:
+        """Return a server's log file."""
+        return self.root / "logs" / f"{server}.log"
+
+    def config(self, server: str, suffix: str) -> Path:
+        """Return a server's configuration file; it may hold tokens."""
+        return self.root / "config" / f"{server}.{suffix}"
+
+    def allocations(self, node: Node) -> Path:
+        """Return Nomad's folder of allocations; short, for there are sockets deep inside it."""
+        return self.root / "alloc" / str(node.index)
+
+    def allocation_mounts(self, node: Node) -> Path:
+        """Return Nomad's folder of what it mounts for allocations."""
+        return self.root / "mounts" / str(node.index)
+
+    def token(self, name: str) -> Path:
+        """Return the file of a token, for example `nomad-operator`."""
+        return self.root / "tokens" / name
+
+    def secret(self, name: str) -> Path:
+        """Return the file of a password or a key."""
+        return self.root / "secrets" / name

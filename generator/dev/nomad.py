@@ -1,0 +1,263 @@
+"""Nomad: server and client on the first node, a client on each further one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from flowrex.errors import ServerUnreachable
+from flowrex.files import write_atomic
+from flowrex.secret import Secret
+from generator.dev import api, secrets
+from generator.dev.layout import DATACENTER, HOST, Layout, Node
+from generator.dev.process import Command
+
+_ALREADY = "already done"
+
+# What the cloud fingerprints ask is not on this machine; without the list Nomad waits for them.
+_CLOUDS = "env_aws,env_gce,env_azure,env_digitalocean"
+
+# `exec` copies these from the host for each task; Nomad's own list takes minutes. A task that needs
+# more brings it in its artifact.
+_CHROOT = (
+    "/bin/sh",
+    "/lib64",
+    "/lib/x86_64-linux-gnu/libc.so.6",
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/ssl/certs",
+)
+
+
+def name(node: Node) -> str:
+    """Return the name of a node's Nomad."""
+    return f"nomad-{node.index}"
+
+
+def settings(layout: Layout, node: Node, *, consul: Secret | None) -> str:
+    """Return the agent's configuration.
+
+    Args:
+        layout: the cluster.
+        node: whose Nomad it is.
+        consul: the token with which it registers services.
+    """
+    token = f'\n  token = "{consul.reveal()}"' if consul else ""
+    return f"""\
+# Written by `flowrexctl dev up`; changes are lost.
+name       = "{node.name}"
+region     = "global"
+datacenter = "{DATACENTER}"
+data_dir   = "{layout.data(name(node))}"
+bind_addr  = "{HOST}"
+log_level  = "INFO"
+
+disable_update_check = true
+leave_on_terminate   = false
+leave_on_interrupt   = false
+
+ports {{
+  http = {node.nomad_http}
+  rpc  = {node.nomad_rpc}
+  serf = {node.nomad_serf}
+}}
+
+advertise {{
+  http = "{HOST}:{node.nomad_http}"
+  rpc  = "{HOST}:{node.nomad_rpc}"
+  serf = "{HOST}:{node.nomad_serf}"
+}}
+
+acl {{
+  enabled = true
+}}
+
+telemetry {{
+  prometheus_metrics         = true
+  publish_allocation_metrics = true
+  publish_node_metrics       = true
+  disable_hostname           = true
+}}
+
+limits {{
+  http_max_conns_per_client = 2000
+}}
+{_server(node)}
+{_client(layout, node)}
+plugin "raw_exec" {{
+  config {{
+    enabled = true
+  }}
+}}
+
+vault {{
+  enabled               = true
+  address               = "{layout.vault_address}"
+  jwt_auth_backend_path = "jwt-nomad"
+
+  default_identity {{
+    aud = ["vault.io"]
+    ttl = "1h"
+  }}
+}}
+
+consul {{
+  address             = "{HOST}:{node.consul_http}"{token}
+  service_auth_method = "nomad-workloads"
+  task_auth_method    = "nomad-workloads"
+  server_auto_join    = false
+  client_auto_join    = false
+
+  service_identity {{
+    aud = ["consul.io"]
+    ttl = "1h"
+  }}
+
+  task_identity {{
+    aud = ["consul.io"]
+    ttl = "1h"
+  }}
+}}
+"""
+
+
+def _server(node: Node) -> str:
+    if not node.is_server:
+        return ""
+    return """
+server {
+  enabled          = true
+  bootstrap_expect = 1
+  raft_multiplier  = 1
+
+  default_scheduler_config {
+    memory_oversubscription_enabled = true
+  }
+}
+"""
+
+
+def _client(layout: Layout, node: Node) -> str:
+    first, last = node.dynamic
+    join = (
+        ""
+        if node.is_server
+        else f"""
+  server_join {{
+    retry_join     = ["{HOST}:{layout.nodes[0].nomad_rpc}"]
+    retry_interval = "1s"
+  }}
+"""
+    )
+    chroot = "\n".join(f'    "{path}" = "{path}"' for path in _CHROOT if Path(path).exists())
+    return f"""\
+client {{
+  enabled           = true
+  node_class        = "dev"
+  network_interface = "lo"
+  min_dynamic_port  = {first}
+  max_dynamic_port  = {last}
+  alloc_dir         = "{layout.allocations(node)}"
+  alloc_mounts_dir  = "{layout.allocation_mounts(node)}"
+  cgroup_parent     = "{layout.cgroup}"
+
+  # Shares, not a limit: a small machine still takes every job's reservation.
+  cpu_total_compute = 16000
+{join}
+  meta {{
+    entry = "{"true" if node.is_server else "false"}"
+  }}
+
+  options = {{
+    "fingerprint.denylist" = "{_CLOUDS}"
+  }}
+
+  chroot_env {{
+{chroot}
+  }}
+}}
+"""
+
+
+def prepare(layout: Layout, node: Node) -> None:
+    """Write the configuration and make the folders; the bootstrap's first half must be done."""
+    consul = secrets.read(layout.token("consul-nomad"))
+    layout.data(name(node)).mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Tasks of other users walk through these.
+    for folder in (layout.allocations(node), layout.allocation_mounts(node)):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o711)
+    text = settings(layout, node, consul=consul)
+    write_atomic(layout.config(name(node), "hcl"), text, mode=0o600)
+
+
+def command(layout: Layout, node: Node, binary: Path) -> Command:
+    """Return how a node's Nomad is started."""
+    argv = (str(binary), "agent", f"-config={layout.config(name(node), 'hcl')}")
+    return Command(name(node), argv, cwd=layout.data(name(node)))
+
+
+def start_acls(layout: Layout) -> None:
+    """Make the management token Nomad's first, once; Nomad must have a leader."""
+    token = secrets.token(layout.token("nomad-management"))
+    answer = api.call(
+        f"{layout.nomad_address}/v1/acl/bootstrap",
+        method="POST",
+        body={"BootstrapSecret": token.reveal()},
+        timeout_s=10,
+    )
+    if answer.ok or _ALREADY in str(answer.body):
+        return
+    api.demand(answer, "Nomad does not start its ACLs")
+
+
+def ask(layout: Layout, path: str, *, method: str = "GET", timeout_s: float = 5.0) -> Any:
+    """Ask Nomad something with the management token and return its document.
+
+    Args:
+        layout: the cluster.
+        path: the path and query, from `/v1/` on.
+        method: the HTTP method.
+        timeout_s: how long Nomad may take.
+
+    Raises:
+        ServerUnreachable: Nomad does not answer.
+        ServerRefused: it refuses.
+    """
+    token = secrets.token(layout.token("nomad-management"))
+    answer = api.call(
+        f"{layout.nomad_address}{path}",
+        method=method,
+        token=(api.NOMAD_TOKEN, token),
+        timeout_s=timeout_s,
+    )
+    return api.demand(answer, f"Nomad refuses {path.split('?')[0]}")
+
+
+def leader_problem(layout: Layout) -> str | None:
+    """Return why Nomad's server can't work, or None where it has a leader."""
+    try:
+        answer = api.call(f"{layout.nomad_address}/v1/status/leader", timeout_s=3)
+    except ServerUnreachable as error:
+        return error.message
+    if not answer.ok:
+        return f"it answers HTTP {answer.status}"
+    return None if answer.body else "it has no leader yet"
+
+
+def problem(layout: Layout, node: Node) -> str | None:
+    """Return why a node's Nomad is not ready, or None: there is a leader, and the node is ready."""
+    if node.is_server and (why := leader_problem(layout)):
+        return why
+    try:
+        health = api.call(f"http://{HOST}:{node.nomad_http}/v1/agent/health", timeout_s=3)
+        if not health.ok:
+            return f"it answers HTTP {health.status}"
+        nodes = ask(layout, "/v1/nodes")
+    except ServerUnreachable as error:
+        return error.message
+    states = [entry["Status"] for entry in nodes if entry["Name"] == node.name]
+    if "ready" in states:
+        return None
+    return f"its node is {states[0]}" if states else "its node is not registered yet"

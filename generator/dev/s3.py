@@ -1,0 +1,91 @@
+"""The S3 gateway, its buckets, and what may be read without a key."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowrex.errors import ServerUnreachable
+from generator.dev import api, secrets
+from generator.dev.layout import HOST, Layout
+from generator.dev.process import Command
+
+if TYPE_CHECKING:
+    from generator.environment import Environment
+
+NAME = "s3"
+
+_RETENTION_DAYS = 30
+_HEALTH = "/health"
+
+
+def command(layout: Layout, binary: Path, region: str) -> Command:
+    """Return how the gateway is started; its keys are in its environment.
+
+    Args:
+        layout: the cluster.
+        binary: the gateway's program.
+        region: the region that requests are signed for.
+    """
+    home = layout.data(NAME)
+    argv = [str(binary), "--port", f"{HOST}:{layout.s3}", "--region", region]
+    argv += ["--health", _HEALTH, "--quiet", "--iam-dir", str(home / "iam")]
+    argv += ["posix", "--versioning-dir", str(home / "versions")]
+    if not _extended_attributes(home):
+        argv += ["--sidecar", str(home / "attributes")]
+    environ = {
+        "ROOT_ACCESS_KEY": secrets.password(layout.secret("s3-access")).reveal(),
+        "ROOT_SECRET_KEY": secrets.password(layout.secret("s3-secret")).reveal(),
+    }
+    return Command(NAME, (*argv, str(home / "buckets")), cwd=home, environ=environ)
+
+
+def prepare(layout: Layout) -> None:
+    """Make the gateway's folders."""
+    for name in ("iam", "versions", "buckets", "attributes"):
+        (layout.data(NAME) / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def configure(layout: Layout, environment: Environment) -> None:
+    """Make the buckets, once: backups and the audit log can't be deleted for 30 days.
+
+    Governance, not compliance: on a developer's machine whoever has the key may still clear up.
+    """
+    from flowrex.s3 import S3Client, public_read_policy
+
+    store = environment.s3
+    client = S3Client(
+        layout.s3_address,
+        store.region,
+        secrets.password(layout.secret("s3-access")),
+        secrets.password(layout.secret("s3-secret")),
+        timeout_s=10,
+    )
+    for bucket in (store.backups_bucket, store.logs_bucket):
+        client.ensure_bucket(bucket, object_lock=True)
+        client.set_default_retention(bucket, _RETENTION_DAYS, "GOVERNANCE")
+    client.set_lifecycle(store.backups_bucket, expire_days=_RETENTION_DAYS)
+    for bucket in (store.exports_bucket, store.artifacts_bucket):
+        client.ensure_bucket(bucket)
+    client.put_bucket_policy(store.artifacts_bucket, public_read_policy(store.artifacts_bucket))
+
+
+def problem(layout: Layout) -> str | None:
+    """Return why the gateway is not ready, or None where it is."""
+    try:
+        answer = api.call(f"{layout.s3_address}{_HEALTH}", timeout_s=3)
+    except ServerUnreachable as error:
+        return error.message
+    return None if answer.ok else f"it answers HTTP {answer.status}"
+
+
+def _extended_attributes(folder: Path) -> bool:
+    """Tell whether the file system keeps attributes, which the gateway stores metadata in."""
+    with tempfile.NamedTemporaryFile(dir=folder) as probe:
+        try:
+            os.setxattr(probe.name, "user.flowrex", b"1")
+        except OSError:
+            return False
+    return True
