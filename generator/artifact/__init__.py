@@ -1,0 +1,8 @@
+"""The application's artifact: one archive whose bytes depend on its content alone."""
+
+from __future__ import annotations
+
+from generator.artifact.build import Artifact, build
+from generator.artifact.push import Pushed, push
+
+__all__ = ["Artifact", "Pushed", "build", "push"]

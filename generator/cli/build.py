@@ -1,0 +1,64 @@
+"""`flowrexctl build`."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from flowrex import __version__
+from generator.cli.context import load_environment, project_root
+from generator.cli.options import json_option, override_option
+from generator.cli.output import Progress, emit, show
+
+
+@click.command("build")
+@click.option("--version", metavar="VERSION", help="Version to build, for example 1.4.0.")
+@click.option(
+    "--push", "push_to", metavar="ENV", help="Upload it to this environment's object store."
+)
+@override_option
+@json_option
+def command(
+    version: str | None, push_to: str | None, overrides: tuple[str, ...], as_json: bool
+) -> None:
+    """Make the application's artifact, reproducibly, in dist/.
+
+    The same sources give the same bytes. Without --version it is the release of the environment
+    that is pushed to, or this tool's own version.
+
+    \b
+    Examples:
+      flowrexctl build
+      flowrexctl build --version 1.4.0 --push dev
+    """
+    from generator.artifact import build, push
+    from generator.artifact.push import store_of
+    from generator.dev.settings import read
+
+    environment = load_environment(push_to, overrides) if push_to else None
+    if version is None:
+        version = environment.release.version if environment else __version__
+    progress = Progress()
+    progress(f"building {version} …")
+    try:
+        artifact = build(
+            project_root(), version, cache=read(os.environ).cache / "packages", environ=os.environ
+        )
+        progress(f"built {version}; uploading …" if environment else "")
+        pushed = None
+        if environment:
+            pushed = push(
+                artifact, store_of(environment, os.environ), environment.s3.artifacts_bucket
+            )
+    finally:
+        progress.clear()
+    if as_json:
+        document = artifact.as_document()
+        if pushed:
+            document |= {"url": pushed.url, "uploaded": pushed.uploaded}
+        emit(document)
+        return
+    show(f"{artifact.path}  {artifact.size / 1e6:.1f} MB  sha256:{artifact.sha256}")
+    if pushed:
+        show(f"{pushed.url}  {'uploaded' if pushed.uploaded else 'was there already'}")
