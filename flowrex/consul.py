@@ -102,6 +102,8 @@ class ConsulClient:
             verify=True,
             connections_timeout=timeout_s,
         )
+        # What HTTP_PROXY names can't reach this machine's loopback.
+        self._consul.http.session.trust_env = not _is_loopback(parts.hostname)
         # The library lets CONSUL_HTTP_TOKEN win over the token that it was given.
         self._consul.token = token.reveal() if token else None
 
@@ -292,6 +294,11 @@ class ConsulClient:
                 return http.get(_json, path, headers=headers)
             send = {"PUT": http.put, "DELETE": http.delete}[method]
             return send(_json, path, headers=headers, data=data)
+
+
+def _is_loopback(host: str) -> bool:
+    """Tell whether `host` is this machine's loopback."""
+    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def next_index(asked: int, answered: int | str) -> int:

@@ -70,6 +70,9 @@ class VaultClient:
         self._vault = hvac.Client(
             url=self.address, token=token.reveal() if token else "", timeout=timeout_s
         )
+        if parts.hostname in {"localhost", "::1"} or parts.hostname.startswith("127."):
+            # What HTTP_PROXY names can't reach this machine's loopback.
+            self._vault.adapter.session.trust_env = False
 
     # The tree of paths
 

@@ -131,6 +131,7 @@ def steps(
             present=found is not None,
             same=found is not None and _contains(found, body),
             check_only=check_only,
+            detail="its statements or lifetimes are others",
         )
 
 
