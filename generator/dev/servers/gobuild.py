@@ -59,7 +59,7 @@ def build(
     began = clock()
     with log.open("wb") as output:
         child = subprocess.Popen(
-            [*_modest(), *command(server, go, binary)],
+            [*_modest(environ), *command(server, go, binary)],
             cwd=modules / server.module,
             env=child_environ,
             stdin=subprocess.DEVNULL,
@@ -99,12 +99,12 @@ def command(server: Server, go: Go, binary: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def _modest() -> list[str]:
+def _modest(environ: Mapping[str, str]) -> list[str]:
     """Return a prefix that makes the build yield to other work, and end with this process."""
-    prefix = ["nice", "-n", "10"] if shutil.which("nice") else []
-    if shutil.which("setpriv"):
-        prefix += ["setpriv", "--pdeathsig", "TERM"]
-    return prefix
+    path = environ.get("PATH", "")
+    nice, setpriv = shutil.which("nice", path=path), shutil.which("setpriv", path=path)
+    prefix = [nice, "-n", "10"] if nice else []
+    return [*prefix, setpriv, "--pdeathsig", "TERM"] if setpriv else prefix
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
