@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from flowrex.errors import ConfigurationError, FlowrexError, ServerUnreachable
-from generator.dev import consul, fleet, leftovers, nomad, process, state
+from generator.dev import cgroups, consul, fleet, leftovers, nomad, process, state
 from generator.dev.layout import DEFAULT_BASE, MAX_NODES, Layout
 from generator.dev.settings import Settings
 
@@ -100,7 +100,9 @@ def _known(settings: Settings) -> state.ClusterState:
 def _down(record: state.ClusterState, tell: Callable[[str], None]) -> Removed:
     layout = record.layout
     removed = Removed()
+    ids = cgroups.allocation_ids(layout)
     purged = _purge_jobs(record, removed, tell)
+    ids |= cgroups.allocation_ids(layout)
     for name in fleet.stop_order(list(record.servers)):
         entry = record.servers[name]
         if process.alive(entry.identity):
@@ -111,13 +113,14 @@ def _down(record: state.ClusterState, tell: Callable[[str], None]) -> Removed:
     tell("looking for what is left")
     removed.processes = len(leftovers.end(layout, grace_s=_GRACE_S))
     removed.mounts = [str(point) for point in leftovers.unmount(layout)]
+    # Before the folders, whose names tell which cgroups are ours.
+    removed.cgroups = cgroups.remove(layout, ids)
     removed.allocations = leftovers.remove_allocations(layout)
-    removed.cgroups = leftovers.remove_cgroups(layout)
     if not purged:
         removed.forgotten = _forget_nomad(record)
     for node in layout.nodes:
         consul.forget_services(layout, node)
-    _verify(layout)
+    _verify(layout, ids)
     return removed
 
 
@@ -186,11 +189,11 @@ def _forget_nomad(record: state.ClusterState) -> bool:
     return bool(found)
 
 
-def _verify(layout: Layout) -> None:
+def _verify(layout: Layout, ids: set[str]) -> None:
     """Raise where something is left all the same."""
     left: list[str] = [f"process {one.pid}" for one in leftovers.processes(layout)]
     left += [f"mount {point}" for point in leftovers.mounts(layout)]
-    left += [f"cgroup {folder}" for folder in leftovers.cgroups(layout)]
+    left += [f"cgroup {folder}" for folder in cgroups.of_cluster(layout, ids)]
     left += [f"folder {path}" for path in _left_folders(layout)]
     if left:
         raise ServerUnreachable(

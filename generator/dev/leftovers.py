@@ -12,14 +12,11 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from generator.dev import proc, process
+from generator.dev import cgroups, proc, process
 from generator.dev.layout import MARKER, Layout
-
-_CGROUPS = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ def processes(layout: Layout, *, inside: Path | None = None) -> list[process.Ide
         layout: the cluster.
         inside: only those whose current folder is in here.
     """
-    members = _cgroup_members(layout)
+    members = cgroups.members(cgroups.of_cluster(layout, cgroups.allocation_ids(layout)))
     spared = _own_line()
     found = []
     for pid in proc.pids():
@@ -146,48 +143,6 @@ def remove_allocations(layout: Layout) -> int:
                 shutil.rmtree(allocation, ignore_errors=True)
                 count += folder.name == "alloc"
     return count
-
-
-def cgroups(layout: Layout, base: Path = _CGROUPS) -> list[Path]:
-    """Return the cluster's cgroups, in every hierarchy, the innermost first."""
-    roots = [base / layout.cgroup, *base.glob(f"*/{layout.cgroup}")]
-    found = [
-        folder
-        for top in roots
-        if top.is_dir()
-        for folder in (top, *(entry for entry in top.rglob("*") if entry.is_dir()))
-    ]
-    return sorted(found, key=lambda folder: len(folder.parts), reverse=True)
-
-
-def remove_cgroups(layout: Layout) -> int:
-    """Remove the cluster's cgroups, whose processes have ended, and return how many."""
-    count = 0
-    for folder in cgroups(layout):
-        for attempt in range(20):
-            try:
-                folder.rmdir()
-            except OSError:
-                # The kernel takes a moment to forget the last process.
-                time.sleep(0.05 if attempt < 19 else 0)
-            else:
-                count += 1
-                break
-    return count
-
-
-def _cgroup_members(layout: Layout) -> set[int]:
-    members: set[int] = set()
-    for folder in cgroups(layout):
-        try:
-            members.update(_numbers((folder / "cgroup.procs").read_text().split()))
-        except OSError:
-            continue
-    return members
-
-
-def _numbers(words: Iterable[str]) -> set[int]:
-    return {int(word) for word in words}
 
 
 def _own_line() -> set[int]:
