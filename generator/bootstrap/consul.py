@@ -13,7 +13,7 @@ from generator.bootstrap.step import ensure
 
 if TYPE_CHECKING:
     from flowrex.consul import ConsulClient
-    from flowrex.consul_acl import ConsulAcl
+    from flowrex.consul.acl import ConsulAcl
 
 
 def steps(client: ConsulClient, folder: Path | None, *, check_only: bool) -> Iterator[Step]:
@@ -24,7 +24,7 @@ def steps(client: ConsulClient, folder: Path | None, *, check_only: bool) -> Ite
         folder: where tokens are kept, `consul-<name>`; None leaves them in Consul.
         check_only: change nothing.
     """
-    from flowrex.consul_acl import ConsulAcl
+    from flowrex.consul.acl import ConsulAcl
 
     acl = ConsulAcl(client)
     for grant in GRANTS:
@@ -59,7 +59,7 @@ def _role(acl: ConsulAcl, grant: Grant, *, check_only: bool) -> Step:
 
 
 def _token(acl: ConsulAcl, grant: Grant, folder: Path | None, *, check_only: bool) -> Step:
-    from flowrex.consul_acl import secret_of
+    from flowrex.consul.acl import secret_of
 
     file = f"consul-{grant.name.removeprefix('consul-')}"
     found = acl.token(grant.accessor)

@@ -66,7 +66,7 @@ def steps(
         namespace: the jobs' Nomad namespace.
         check_only: change nothing.
     """
-    from flowrex.consul_acl import ConsulAcl
+    from flowrex.consul.acl import ConsulAcl
 
     acl = ConsulAcl(client)
     body = method(jwks_url)

@@ -13,7 +13,7 @@ from generator.bootstrap.step import ensure
 
 if TYPE_CHECKING:
     from flowrex.nomad import NomadClient
-    from flowrex.nomad_acl import NomadAcl
+    from flowrex.nomad.acl import NomadAcl
 
 POLICY = "flowrex-operator"
 FILE = "nomad-operator"
@@ -57,7 +57,7 @@ def steps(
         folder: where the token is kept, `nomad-operator`; None leaves it in Nomad.
         check_only: change nothing.
     """
-    from flowrex.nomad_acl import NomadAcl
+    from flowrex.nomad.acl import NomadAcl
 
     acl = NomadAcl(client)
     text = rules(namespace)

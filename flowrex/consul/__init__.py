@@ -1,77 +1,24 @@
-"""Consul: keys, sessions, checks. The only importer of py-consul.
+"""Consul: keys, sessions, checks. The only package that imports py-consul.
 
 A `ConsulClient` is a thin edge: it asks, and gives plain frozen values back. ACLs are in
-`flowrex.consul_acl`.
+`flowrex.consul.acl`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import consul
-import requests
-from consul.callback import CB
-from consul.exceptions import ACLDisabled, ACLPermissionDenied, ConsulException
-from consul.exceptions import NotFound as ConsulNotFound
 
-from flowrex.errors import (
-    ConfigurationError,
-    FlowrexError,
-    NotFound,
-    PermissionRefused,
-    ServerRefused,
-    ServerUnreachable,
-)
+from flowrex.consul.model import KVEntry, ServiceCheck, ServiceInstance
+from flowrex.consul.transport import is_loopback, json_of, mapped, next_index
+from flowrex.errors import ConfigurationError
 from flowrex.secret import Secret
 
-_TOKEN_HINT = "Give a token that may do this in CONSUL_HTTP_TOKEN."  # noqa: S105
-_RUNNING_HINT = "Look whether the agent runs (`flowrexctl dev status` for the local cluster)."
-
-
-@dataclass(frozen=True)
-class KVEntry:
-    """A key with its value and the indexes that check-and-set needs.
-
-    Attributes:
-        key: the whole key, without a leading slash.
-        value: the bytes as they are stored.
-        modify_index: the Raft index of the last write, for `cas`.
-        lock_index: how often the key was acquired.
-        session: the session that holds the key, if one does.
-    """
-
-    key: str
-    value: bytes
-    modify_index: int
-    lock_index: int
-    session: str | None
-
-
-@dataclass(frozen=True)
-class ServiceCheck:
-    """One health check of one instance of a service; `status` is passing, warning or critical."""
-
-    service_id: str
-    check_id: str
-    name: str
-    status: str
-    output: str
-
-
-@dataclass(frozen=True)
-class ServiceInstance:
-    """One instance of a service, at the address where it is reached."""
-
-    id: str
-    address: str
-    port: int
-    tags: tuple[str, ...]
-    node: str
+__all__ = ["ConsulClient", "KVEntry", "ServiceCheck", "ServiceInstance"]
 
 
 class ConsulClient:
@@ -103,7 +50,7 @@ class ConsulClient:
             connections_timeout=timeout_s,
         )
         # What HTTP_PROXY names can't reach this machine's loopback.
-        self._consul.http.session.trust_env = not _is_loopback(parts.hostname)
+        self._consul.http.session.trust_env = not is_loopback(parts.hostname)
         # The library lets CONSUL_HTTP_TOKEN win over the token that it was given.
         self._consul.token = token.reveal() if token else None
 
@@ -113,7 +60,7 @@ class ConsulClient:
         """Return the key's entry, or None where there is no such key."""
         with mapped(self.address):
             _, found = self._consul.kv.get(key)
-        return _entry(found) if found else None
+        return KVEntry.parse(found) if found else None
 
     def kv_wait(self, key: str, index: int, wait_s: float) -> tuple[KVEntry | None, int]:
         """Wait until the key may have changed, and return it with the index to wait from next.
@@ -133,13 +80,13 @@ class ConsulClient:
             answered, found = self._consul.kv.get(
                 key, index=index, wait=f"{int(wait_s * 1000)}ms" if index else None
             )
-        return (_entry(found) if found else None), next_index(index, answered)
+        return (KVEntry.parse(found) if found else None), next_index(index, answered)
 
     def kv_list(self, prefix: str) -> list[KVEntry]:
         """Return the entries of all keys that begin with `prefix`, sorted by key."""
         with mapped(self.address):
             _, found = self._consul.kv.get(prefix, recurse=True)
-        return sorted((_entry(each) for each in found or ()), key=lambda entry: entry.key)
+        return sorted((KVEntry.parse(each) for each in found or ()), key=lambda entry: entry.key)
 
     def kv_put(
         self,
@@ -272,7 +219,7 @@ class ConsulClient:
 
     # Everything else
 
-    def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+    def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Send a request that has no method here, with the same token and the same errors.
 
         Args:
@@ -291,72 +238,6 @@ class ConsulClient:
         http = self._consul.http
         with mapped(self.address):
             if method == "GET":
-                return http.get(_json, path, headers=headers)
+                return http.get(json_of, path, headers=headers)
             send = {"PUT": http.put, "DELETE": http.delete}[method]
-            return send(_json, path, headers=headers, data=data)
-
-
-def _is_loopback(host: str) -> bool:
-    """Tell whether `host` is this machine's loopback."""
-    return host in {"localhost", "::1"} or host.startswith("127.")
-
-
-def next_index(asked: int, answered: int | str) -> int:
-    """Return the index for the next blocking query.
-
-    Args:
-        asked: the index of the query.
-        answered: what Consul put into X-Consul-Index.
-
-    Returns:
-        The answered index; 0, which reads afresh, where it went backwards: the servers were
-        restored or lost their state.
-    """
-    answered = int(answered)
-    return answered if answered >= max(asked, 1) else 0
-
-
-@contextmanager
-def mapped(address: str) -> Iterator[None]:
-    """Turn what py-consul and requests raise into Flowrex's errors.
-
-    Args:
-        address: the agent's address, for the message.
-    """
-    try:
-        yield
-    except (ConsulException, requests.RequestException) as error:
-        raise as_flowrex_error(error, address) from error
-
-
-def as_flowrex_error(error: Exception, address: str) -> FlowrexError:
-    """Return the Flowrex error that says what py-consul's or requests' error means."""
-    text = " ".join(str(error).split())
-    if isinstance(error, ACLPermissionDenied | ACLDisabled):
-        return PermissionRefused(f"Consul at {address} refuses: {text}", hint=_TOKEN_HINT)
-    if isinstance(error, ConsulNotFound):
-        return NotFound(f"Consul at {address} has no such thing: {text}")
-    if isinstance(error, requests.Timeout | consul.Timeout):
-        return ServerUnreachable(f"Consul at {address} does not answer in time", hint=_RUNNING_HINT)
-    if isinstance(error, requests.RequestException):
-        reason = text.rsplit(": ", 1)[-1].rstrip("\"')")
-        return ServerUnreachable(
-            f"Consul at {address} does not answer: {reason}", hint=_RUNNING_HINT
-        )
-    return ServerRefused(f"Consul at {address} fails: {text}")
-
-
-def _json(response: Any) -> Any:  # noqa: ANN401 - the library's own type is untyped
-    if response.code == 200 and not response.body.strip():
-        return None
-    return CB.json(allow_404=False)(response)
-
-
-def _entry(found: Mapping[str, Any]) -> KVEntry:
-    return KVEntry(
-        found["Key"],
-        found["Value"] or b"",
-        found["ModifyIndex"],
-        found["LockIndex"],
-        found.get("Session"),
-    )
+            return send(json_of, path, headers=headers, data=data)
