@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,8 +14,10 @@ PORT_BASE = int(os.environ.get("FLOWREX_TEST_PORT_BASE", "24000"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
     for item in items:
-        item.add_marker(pytest.mark.live)
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.live)
 
 
 @pytest.fixture(scope="session")
