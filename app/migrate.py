@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -67,6 +68,7 @@ def main() -> None:
         service="flowrex-migrate",
         release=os.environ.get("FLOWREX_RELEASE", "unreleased"),
     )
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
     try:
         migrate(load_database(os.environ))
     except FlowrexError as error:

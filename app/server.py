@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from flowrex.errors import FlowrexError
 
 Factory = Callable[[Settings], Any]
 
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _HEARTBEAT_S = 30
 # Longer than any proxy keeps an idle connection: nginx must be the one that closes it, or a request
 # could meet a connection that is just being closed.
@@ -30,7 +32,7 @@ _MARGIN_S = 3
 class _JsonLogger(Logger):  # type: ignore[misc]
     """Lets gunicorn's lines go through the root logger's formatter."""
 
-    def setup(self, cfg: Any) -> None:  # noqa: ANN401 - gunicorn's
+    def setup(self, cfg: Any) -> None:
         self.cfg = cfg
         self.loglevel = self.LOG_LEVELS[cfg.loglevel]
         self._access_log_enabled = False
@@ -49,13 +51,17 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
 class Server(BaseApplication):  # type: ignore[misc]
     """The master process."""
 
-    def __init__(self, settings: Settings, factory: Factory) -> None:
+    def __init__(
+        self, settings: Settings, factory: Factory, own_folder: Path | None = None
+    ) -> None:
         """Prepare the server.
 
         Args:
             settings: what it was told.
             factory: makes the application, in each worker.
+            own_folder: a folder that is removed at the end.
         """
+        self._own_folder = own_folder
         self._settings = settings
         self._factory = factory
         super().__init__()
@@ -64,13 +70,15 @@ class Server(BaseApplication):  # type: ignore[misc]
         """Give gunicorn its options."""
         for name, value in options(self._settings).items():
             self.cfg.set(name, value)
+        if (folder := self._own_folder) is not None:
+            self.cfg.set("on_exit", lambda _arbiter: shutil.rmtree(folder, ignore_errors=True))
 
-    def load(self) -> Any:  # noqa: ANN401 - an ASGI application, which gunicorn takes as it is
+    def load(self) -> Any:
         """Make the application; called in each worker."""
         return self._factory(self._settings)
 
     def run(self) -> None:
-        """Serve until a signal ends it."""
+        """Serve until a signal ends it, which ends the process."""
         _Arbiter(self).run()
 
 
@@ -97,12 +105,15 @@ def options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def serve(settings: Settings, factory: Factory | None = None) -> None:
+def serve(
+    settings: Settings, factory: Factory | None = None, *, own_folder: Path | None = None
+) -> None:
     """Serve until a signal ends it; then exit.
 
     Args:
         settings: what it was told.
         factory: makes the application; ours unless given.
+        own_folder: a folder that is removed at the end.
     """
     log.configure(
         settings.log_level,
@@ -116,22 +127,24 @@ def serve(settings: Settings, factory: Factory | None = None) -> None:
         from app.main import create_app
 
         factory = create_app
-    Server(settings, factory).run()
+    Server(settings, factory, own_folder).run()
 
 
-def prepare_metrics(environ: Mapping[str, str]) -> None:
+def prepare_metrics() -> Path | None:
     """Give the workers a folder for their metrics; to be called before these are imported.
 
-    Args:
-        environ: the process's environment. Without PROMETHEUS_MULTIPROC_DIR in it, a folder for
-            this run alone is made and named in `os.environ`.
+    Returns:
+        The folder, where PROMETHEUS_MULTIPROC_DIR named none and one was made, to be removed at
+        the end.
     """
-    folder = environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(prefix="flowrex-metrics-")
+    named = os.environ.get(_FOLDER)
+    folder = named or tempfile.mkdtemp(prefix="flowrex-metrics-")
     # The client library looks at the variable once, at its first import.
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    os.environ[_FOLDER] = folder
     from app.metrics import prepare_folder
 
     prepare_folder(Path(folder))
+    return None if named else Path(folder)
 
 
 def main() -> None:
@@ -139,8 +152,7 @@ def main() -> None:
     try:
         settings = load(os.environ)
         load_secrets(settings.secrets)  # wrong ones are told here once, not by each worker
-        prepare_metrics(os.environ)
-        serve(settings)
+        serve(settings, own_folder=prepare_metrics())
     except FlowrexError as error:
         hint = f"\n{error.hint}" if error.hint else ""
         sys.stderr.write(f"error: {error.message}{hint}\n")

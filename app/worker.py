@@ -89,12 +89,13 @@ class Worker(UvicornWorker):  # type: ignore[misc]
 
     CONFIG_KWARGS = {"loop": "auto", "http": "auto", "access_log": False}  # noqa: RUF012
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - gunicorn's
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # The base class gives this logger gunicorn's handlers; ours all sit at the root.
         server_log = logging.getLogger("uvicorn.error")
         server_log.handlers = []
         server_log.propagate = True
+        server_log.addFilter(_without_colours)
 
     async def _serve(self) -> None:
         services: Services = self.wsgi.state.services
@@ -106,3 +107,9 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         await server.serve(sockets=self.sockets)
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+
+def _without_colours(record: logging.LogRecord) -> bool:
+    # uvicorn adds each message a second time, coloured for a terminal.
+    record.__dict__.pop("color_message", None)
+    return True

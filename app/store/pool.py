@@ -16,6 +16,7 @@ from typing import Any
 
 import asyncpg
 
+from app import essential
 from app.metrics import Metrics
 from app.settings import DatabaseSettings
 from app.store import credentials as leases
@@ -116,9 +117,9 @@ class Database:
         self._metrics.pool_size.set(self._settings.pool_size)
         first = asyncio.create_task(self.refresh())
         await asyncio.wait({first}, timeout=wait_s)
-        self._follower = asyncio.create_task(self._follow(first), name="follow-credentials")
+        self._follower = essential.start(self._follow(first), "following the credentials")
 
-    async def stop(self, *, within_s: float = 5.0) -> None:
+    async def stop(self, *, within_s: float = 2.0) -> None:
         """Close everything, bounded in time."""
         if self._follower is not None:
             self._follower.cancel()
@@ -276,7 +277,7 @@ class Database:
         self._metrics.database_connections.labels(state="idle").set(idle)
 
 
-class _LoginRefused(Exception):  # noqa: N818 - never leaves this module
+class _LoginRefused(Exception):
     """The lease of the pool does not work any more."""
 
 
