@@ -57,3 +57,10 @@ def test_an_unknown_server_is_refused_with_the_known_ones() -> None:
         select(["nomad", "etcd"])
     assert refused.value.hint is not None
     assert "nomad" in refused.value.hint
+
+
+@pytest.mark.parametrize("server", CATALOG.values(), ids=str)
+def test_the_documentation_has_its_version_and_its_setting(server: Server) -> None:
+    page = (MODULES.parent / "docs" / "servers.md").read_text()
+
+    assert f"| {server.version} | `{server.setting}` |" in page
