@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from flowrex.nomad.allocations import Allocations
 from flowrex.nomad.deployments import Deployments
-from flowrex.nomad.jobs import IndexConflict, Jobs
+from flowrex.nomad.jobs import IndexConflict, Jobs, Submitted
 from flowrex.nomad.model import (
     Allocation,
     Check,
@@ -80,6 +80,7 @@ __all__ = [
     "IndexConflict",
     "JobVersion",
     "NomadClient",
+    "Submitted",
     "TaskEvent",
     "TaskState",
 ]

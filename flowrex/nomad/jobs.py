@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flowrex.errors import NotFound, ServerRefused
@@ -14,6 +15,24 @@ Spec = Mapping[str, Any]
 
 class IndexConflict(ServerRefused):
     """The job is not at the index that the caller expected."""
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A change of a job that Nomad has taken.
+
+    Attributes:
+        evaluation_id: the scheduler's run for it; empty where Nomad makes none.
+        index: the modify index that the job has by it.
+    """
+
+    evaluation_id: str
+    index: int
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> Submitted:
+        """Read Nomad's JSON."""
+        return cls(str(raw.get("EvalID") or ""), int(raw.get("JobModifyIndex") or 0))
 
 
 class Jobs:
@@ -63,16 +82,13 @@ class Jobs:
             )
             return plan
 
-    def register(self, job: Spec, *, expected_index: int, source: str | None = None) -> str:
+    def register(self, job: Spec, *, expected_index: int, source: str | None = None) -> Submitted:
         """Submit a job, only if it is still at `expected_index`.
 
         Args:
             job: as `parse` returned it.
             expected_index: the JobModifyIndex of the plan; 0 where the job must not exist.
             source: the job file it was parsed from, which Nomad keeps for reading.
-
-        Returns:
-            The id of the evaluation; empty where Nomad makes none.
 
         Raises:
             IndexConflict: the job has been changed, made or removed since.
@@ -91,7 +107,7 @@ class Jobs:
             if "Enforcing job modify index" in error.message:
                 raise IndexConflict(error.message) from error
             raise
-        return str(answer.get("EvalID") or "")
+        return Submitted.parse(answer)
 
     def get(self, job_id: str) -> JobVersion:
         """Return the current version."""
@@ -111,20 +127,23 @@ class Jobs:
             answer = self._transport.library_job.get_versions(job_id)
         return [JobVersion.parse(raw) for raw in answer.get("Versions") or ()]
 
-    def revert(self, job_id: str, version: int, *, current: int) -> str:
+    def version_diffs(self, job_id: str) -> tuple[list[JobVersion], list[dict[str, Any]]]:
+        """Return the versions, the newest first, and what each changed against the one before."""
+        answer = self._transport.get(f"job/{job_id}/versions", diffs="true")
+        versions = [JobVersion.parse(raw) for raw in answer.get("Versions") or ()]
+        return versions, list(answer.get("Diffs") or ())
+
+    def revert(self, job_id: str, version: int, *, current: int) -> Submitted:
         """Make an earlier version the newest one.
 
         Args:
             job_id: the job.
             version: the version to go back to.
             current: the version that the caller believes is the current one; enforced.
-
-        Returns:
-            The id of the evaluation.
         """
         with self._transport.mapped():
             answer = self._transport.library_job.revert_job(job_id, version, current)
-        return str(answer.get("EvalID") or "")
+        return Submitted.parse(answer)
 
     def tag(self, job_id: str, version: int, name: str, description: str = "") -> None:
         """Name a version, which also keeps it from garbage collection."""

@@ -10,7 +10,7 @@ import click
 from flowrex.errors import FlowrexError
 from generator.cli import context, output
 from generator.cli.options import environment_options
-from generator.cli.plantext import styled
+from generator.cli.telling import styled
 
 CHANGES, ERROR = 1, 255
 

@@ -1,0 +1,133 @@
+"""`flowrexctl run`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flowrex.errors import UsageError
+from generator.cli import INTERRUPTED, context, output
+from generator.cli.options import environment_options
+from generator.cli.telling import Teller, outcomes_document, outcomes_table, styled
+
+if TYPE_CHECKING:
+    from flowrex.nomad import NomadClient
+    from generator.deploy import Step
+    from generator.environment import Environment
+
+
+@click.command("run")
+@environment_options
+@click.argument("jobs", metavar="[JOB]...", nargs=-1)
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Run exactly what `flowrexctl plan ENV --out FILE` saved.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--promote", is_flag=True, help="Promote each canary as soon as it is healthy.")
+@click.option(
+    "--lock-wait",
+    metavar="DURATION",
+    help="Wait so long for another deployment's lock, for example 5m.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    environment_name: str,
+    overrides: tuple[str, ...],
+    as_json: bool,
+    jobs: tuple[str, ...],
+    plan_file: Path | None,
+    yes: bool,
+    promote: bool,
+    lock_wait: str | None,
+) -> None:
+    """Deploy an environment, up to its canary.
+
+    Plans, shows the plan and asks; with --plan it runs what was saved, or stops with exit 4 if
+    anything changed since. Jobs are deployed in order. A first deployment goes straight to the
+    end; an update stops when its canary is healthy (exit 9), and the jobs after it wait until it
+    is promoted. A failed deployment (exit 5) says why.
+
+    \b
+    Examples:
+      flowrexctl run dev --yes
+      flowrexctl run prod --plan release.plan --lock-wait 5m
+      flowrexctl run dev --yes --set backend.env.LOG_LEVEL=debug
+    """
+    from generator import access
+    from generator.duration import seconds
+    from generator.run import Setup, run
+
+    if plan_file and (jobs or overrides):
+        raise UsageError(
+            "a saved plan says itself which jobs and settings run",
+            hint="Leave JOB and --set to `flowrexctl plan ENV --out FILE`.",
+        )
+    environment = context.load_environment(environment_name, overrides)
+    wait = seconds(lock_wait or environment.deploy.lock_wait)
+    nomad = access.nomad(environment)
+    if plan_file:
+        version, steps = _saved(environment, nomad, plan_file)
+    else:
+        version = environment.release.version
+        steps = _planned(ctx, environment, nomad, jobs, yes=yes, as_json=as_json)
+    teller = Teller()
+    setup = Setup(environment, nomad, access.consul(environment), teller, wait)
+    try:
+        outcomes = run(setup, steps, version=version, promote=promote)
+    finally:
+        teller.clear()
+    if as_json:
+        output.emit(outcomes_document(environment.name, outcomes))
+    else:
+        output.show(outcomes_table(outcomes))
+
+
+def _saved(environment: Environment, nomad: NomadClient, path: Path) -> tuple[str, Sequence[Step]]:
+    from generator import planfile
+    from generator.run import steps_of_file
+
+    plan = planfile.read(path, environment.name)
+    return plan.release, steps_of_file(plan.jobs, nomad)
+
+
+def _planned(
+    ctx: click.Context,
+    environment: Environment,
+    nomad: NomadClient,
+    jobs: tuple[str, ...],
+    *,
+    yes: bool,
+    as_json: bool,
+) -> Sequence[Step]:
+    from generator import planview
+    from generator.plan import has_changes, plan_jobs
+    from generator.render import render_jobs
+    from generator.run import steps_of_plan
+
+    plans = plan_jobs(nomad, render_jobs(environment, context.project_root(), jobs))
+    text = styled(planview.lines(plans))
+    if as_json:
+        output.say(text)
+    else:
+        output.show(text)
+    if not has_changes(plans):
+        if as_json:
+            output.emit(outcomes_document(environment.name, ()))
+        ctx.exit(0)
+    if not yes:
+        if not output.interactive():
+            raise UsageError(
+                "a run asks before it changes anything, and there is nobody to ask",
+                hint=f"flowrexctl run {environment.name} --yes, or run a saved plan with --plan.",
+            )
+        if not click.confirm(f"\nRun this in {environment.name}?", err=True):
+            output.say("Nothing was changed.")
+            ctx.exit(INTERRUPTED)
+    return steps_of_plan(plans)

@@ -1,0 +1,78 @@
+"""How a plan and a run look: colours, one line an event, one rewritten line on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from generator.cli import output
+
+if TYPE_CHECKING:
+    from generator.deploy import Outcome
+    from generator.planview import Line
+    from generator.watch import Event
+
+_STYLES: dict[str, dict[str, Any]] = {
+    "title": {"bold": True},
+    "added": {"fg": "green"},
+    "deleted": {"fg": "red"},
+    "edited": {"fg": "yellow"},
+    "warning": {"fg": "magenta"},
+    "plain": {},
+}
+_EVENTS: dict[str, dict[str, Any]] = {
+    "deployed": {"fg": "green"},
+    "ran": {"fg": "green"},
+    "canary": {"fg": "green", "bold": True},
+    "blocked": {"fg": "magenta"},
+    "unreachable": {"fg": "magenta"},
+    "failed": {"fg": "red"},
+    "reverted": {"fg": "yellow"},
+}
+_PASSING = {"progress", "task"}
+
+
+def styled(lines: Sequence[Line]) -> str:
+    """Return a plan's lines as one text with colours; printing drops them where they don't show."""
+    return "\n".join(click.style(line.text, **_STYLES[line.tone]) for line in lines)
+
+
+class Teller:
+    """Tells a person what happens: one line an event, and on a terminal one line that moves."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._progress = output.Progress()
+
+    def __call__(self, event: Event) -> None:
+        """Tell one event, on standard error."""
+        about = f"{event.job}: " if event.job else ""
+        if self._terminal and event.what in _PASSING:
+            self._progress(f"{about}{event.text}")
+            return
+        self._progress.clear()
+        text = click.style(f"{about}{event.text}", **_EVENTS.get(event.what, {}))
+        output.say(text if self._terminal else f"{datetime.now():%H:%M:%S} {text}")
+
+    def clear(self) -> None:
+        """Remove the line that moves."""
+        self._progress.clear()
+
+
+def outcomes_table(outcomes: Sequence[Outcome]) -> str:
+    """Lay out what became of each job."""
+    rows = [(one.job, one.result, "-" if one.version is None else one.version) for one in outcomes]
+    return output.table(rows, ("JOB", "RESULT", "VERSION"))
+
+
+def outcomes_document(environment: str, outcomes: Sequence[Outcome]) -> Mapping[str, Any]:
+    """Return what a changing verb prints with --json."""
+    return {
+        "environment": environment,
+        "exit_status": 0,
+        "jobs": [outcome.as_document() for outcome in outcomes],
+    }

@@ -1,0 +1,210 @@
+"""A run: the jobs of a plan, one after the other, under the lock, with a record.
+
+The order is the order of deployment. A job whose canary waits ends the run: what comes after it is
+not begun, since it may rely on the new version. After the promotion, the same `run` does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+
+from flowrex.consul import ConsulClient
+from flowrex.errors import CanaryWaiting, FlowrexError, ServerUnreachable
+from flowrex.nomad import NomadClient
+from generator import lock, release
+from generator.deploy import Outcome, Step, action_now, deploy, unchanged
+from generator.duration import seconds
+from generator.environment import Environment
+from generator.plan import JobPlan
+from generator.planfile import PlannedJob
+from generator.release import Kind, Recorder
+from generator.watch import Event, Watch
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What every changing verb needs.
+
+    Attributes:
+        environment: the settings.
+        nomad: the Nomad that deploys.
+        consul: where the lock and the records are.
+        tell: gets each event.
+        lock_wait_s: seconds to wait for the lock.
+    """
+
+    environment: Environment
+    nomad: NomadClient
+    consul: ConsulClient
+    tell: Callable[[Event], None]
+    lock_wait_s: float
+
+
+@contextmanager
+def under_lock(setup: Setup, kind: Kind, version: str | None) -> Iterator[tuple[Watch, Recorder]]:
+    """Hold the lock and keep a record for the length of a block.
+
+    Args:
+        setup: whom to ask and to tell.
+        kind: the verb.
+        version: the application's version, where the run is about one.
+
+    Yields:
+        The watch, whose guard knows the lock, and the record.
+    """
+    environment = setup.environment
+    what = f"{kind} {environment.name}"
+
+    def waiting(holder: lock.Holder) -> None:
+        setup.tell(Event("", "lock", f"waiting for {holder}"))
+
+    with lock.hold(
+        setup.consul,
+        environment.name,
+        what,
+        ttl_s=seconds(environment.deploy.lock_ttl),
+        wait_s=setup.lock_wait_s,
+        waiting=waiting,
+    ) as held:
+        recorder = Recorder(
+            setup.consul,
+            environment.name,
+            kind,
+            version,
+            what,
+            history=environment.release.history,
+        )
+        watch = Watch(
+            environment.name,
+            setup.nomad,
+            setup.consul,
+            deadline_s=seconds(environment.deploy.deadline),
+            tell=setup.tell,
+            guard=held.check,
+        )
+        try:
+            yield watch, recorder
+        except BaseException as error:
+            # The record must not hide what happened.
+            with suppress(ServerUnreachable):
+                recorder.end(error)
+            raise
+        recorder.end(None)
+
+
+def steps_of_plan(plans: Sequence[JobPlan]) -> tuple[Step, ...]:
+    """Return what a run does for plans that were just made."""
+    return tuple(Step(plan.job, plan.index, plan.version, plan.action) for plan in plans)
+
+
+def steps_of_file(jobs: Sequence[PlannedJob], nomad: NomadClient) -> tuple[Step, ...]:
+    """Return what a run does for a saved plan.
+
+    A spec that is in Nomad already needs no submission; what it needs instead is found out when
+    its turn comes.
+
+    Args:
+        jobs: from the file.
+        nomad: where the jobs are.
+    """
+    from generator.plan import plan_jobs
+
+    plans = plan_jobs(nomad, [planned.job for planned in jobs])
+    return tuple(
+        Step(planned.job, planned.index, planned.version, plan.action)
+        for planned, plan in zip(jobs, plans, strict=True)
+    )
+
+
+def run(setup: Setup, steps: Sequence[Step], *, version: str, promote: bool) -> list[Outcome]:
+    """Carry the steps out.
+
+    Args:
+        setup: whom to ask and to tell.
+        steps: in the order of deployment.
+        version: the application's version.
+        promote: whether healthy canaries are promoted at once.
+
+    Returns:
+        What became of each job.
+
+    Raises:
+        CanaryWaits: a canary is healthy and waits; it carries the outcomes.
+    """
+    outcomes: list[Outcome] = []
+    with under_lock(setup, "run", version) as (watch, recorder):
+        for position, step in enumerate(steps):
+            outcome = deploy(watch, _fresh(watch, step), promote=promote)
+            outcomes.append(outcome)
+            recorder.add(outcome, step.job.sha256)
+            if outcome.result == "canary":
+                rest = [one.job.name for one in steps[position + 1 :] if one.action != "none"]
+                for name in rest:
+                    recorder.add(Outcome(name, "pending", None, None))
+                raise canary_waits(setup.environment.name, outcome, rest, outcomes)
+            if outcome.result == "deployed" and outcome.version is not None:
+                tag(watch, outcome.job, outcome.version, version)
+    return outcomes
+
+
+def _fresh(watch: Watch, step: Step) -> Step:
+    """Look again at a job whose spec does not change: waiting for the lock may have taken long."""
+    if step.action in {"create", "update"}:
+        return step
+    return replace(step, action=action_now(watch, unchanged(watch, step)))
+
+
+class CanaryWaits(CanaryWaiting):
+    """A canary is healthy and waits for somebody to promote it."""
+
+    def __init__(self, message: str, *, hint: str, outcomes: Sequence[Outcome]) -> None:
+        super().__init__(message, hint=hint)
+        self.outcomes = tuple(outcomes)
+
+    def as_document(self) -> dict[str, object]:
+        """Return what `--json` prints."""
+        jobs = [outcome.as_document() for outcome in self.outcomes]
+        return {**super().as_document(), "error": "CanaryWaiting", "jobs": jobs}
+
+
+def canary_waits(
+    environment: str, outcome: Outcome, rest: Sequence[str], outcomes: Sequence[Outcome]
+) -> CanaryWaits:
+    """Return the error that ends a run whose canary waits."""
+    hint = (
+        f"Let it replace the old version: flowrexctl promote {environment}\n"
+        f"Give it up:                     flowrexctl fail {environment}"
+    )
+    if rest:
+        hint += (
+            f"\nNot begun yet: {', '.join(rest)}. After the promotion: flowrexctl run {environment}"
+        )
+    return CanaryWaits(
+        f"{outcome.job} version {outcome.version}: the canary is healthy and waits to be promoted",
+        hint=hint,
+        outcomes=outcomes,
+    )
+
+
+def tag(watch: Watch, job: str, version: int, name: str) -> None:
+    """Name a job's version after the release, so that `rollback --to` finds it.
+
+    The newest version of a release carries its name; one that can't be named is no failure.
+    """
+    jobs = watch.nomad.jobs
+    try:
+        tagged = next((one for one in jobs.versions(job) if one.tag == name), None)
+        if tagged is not None and tagged.version == version:
+            return
+        if tagged is not None:
+            jobs.untag(job, name)
+        jobs.tag(job, version, name, f"deployed by flowrexctl to {watch.environment}")
+    except FlowrexError as error:
+        watch.tell(Event(job, "untagged", f"version {version} got no tag: {error.message}"))
+
+
+def records(consul: ConsulClient, environment: str) -> list[release.Release]:
+    """Return the records of an environment's runs, the newest first."""
+    return release.history(consul, environment)
