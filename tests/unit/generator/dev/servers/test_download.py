@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -120,17 +122,31 @@ def test_a_failing_site_falls_through_to_the_build(box: Box, site: Site, heard: 
     assert install(box, heard)["consul"].origin == "build"
 
 
-def test_an_unreachable_site_falls_through_quietly_and_is_asked_once(
-    box: Box, heard: Heard
-) -> None:
+def test_an_unreachable_site_falls_through_quietly(box: Box, heard: Heard) -> None:
     box.put_go_on_path()
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         box.environ["FLOWREX_RELEASES_URL"] = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        found = install(box, heard, "consul", "nomad")
+        assert install(box, heard)["consul"].origin == "build"
 
-    assert [binary.origin for binary in found.values()] == ["build", "build"]
     assert not any("out of reach" in note for note in heard.notes)
+
+
+def test_an_unreachable_site_is_not_waited_for_again(
+    box: Box, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.put_go_on_path()
+    box.environ["FLOWREX_RELEASES_URL"] = "https://mirror.example"
+    asked: list[str] = []
+
+    def refuse(request: urllib.request.Request, **options: object) -> None:
+        asked.append(request.full_url)
+        raise urllib.error.URLError("no route")
+
+    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+    install(box, heard, "consul", "nomad")
+
+    assert asked == ["https://mirror.example/consul/1.19.2/consul_1.19.2_SHA256SUMS"]
 
 
 def test_an_archive_without_the_server_is_an_error(box: Box, site: Site, heard: Heard) -> None:

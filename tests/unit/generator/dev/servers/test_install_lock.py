@@ -43,6 +43,8 @@ def test_a_second_waits_says_who_holds_it_and_goes_on_when_it_is_free(tmp_path: 
         thread = threading.Thread(target=second)
         thread.start()
         assert told.heard.wait(10)
+        thread.join(timeout=0.2)
+        assert thread.is_alive()
         order.append("first")
     thread.join()
 
