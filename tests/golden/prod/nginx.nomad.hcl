@@ -56,19 +56,24 @@ job "nginx" {
       }
     }
 
+    # Follows Consul. Starts before the entry and stops after it.
     task "nginx" {
       driver       = "docker"
       kill_signal  = "SIGQUIT"
       kill_timeout = "30s"
+
+      lifecycle {
+        hook    = "prestart"
+        sidecar = true
+      }
 
       # Its token may read the service catalog and the maintenance flag.
       consul {}
 
       config {
         image   = "registry.flowrex.app/flowrex-nginx:0.1.0"
-        ports   = ["http"]
-        command = "nginx"
-        args    = ["-e", "stderr", "-c", "${NOMAD_TASK_DIR}/nginx.conf", "-g", "daemon off;"]
+        command = "/bin/sh"
+        args    = ["-c", "rm -f ../alloc/nginx.sock; exec \"$0\" \"$@\"", "/usr/sbin/nginx", "-e", "stderr", "-c", "${NOMAD_TASK_DIR}/nginx.conf", "-g", "daemon off;"]
       }
 
       template {
@@ -85,6 +90,9 @@ job "nginx" {
         }
 
         data = <<NGINX
+# Where requests go. Follows Consul: a change of the instances is a reload of this process, which
+# takes requests from entry.conf's nginx only.
+#
 # Rendered by Nomad inside the nginx job, or by consul-template with the same variables set:
 # FLOWREX_NGINX_* as jobs/nginx.nomad.hcl.j2 names them, and NOMAD_TASK_DIR, a folder to write to.
 
@@ -121,7 +129,6 @@ http {
     sendfile on;
     tcp_nopush on;
     tcp_nodelay on;
-    keepalive_timeout 65s;
     client_max_body_size {{ env "FLOWREX_NGINX_BODY_LIMIT" }};
 
     # Only a request that asks for an upgrade gets one; others keep the connection for the next.
@@ -148,8 +155,8 @@ http {
     proxy_set_header Connection $connection_upgrade;
     proxy_set_header Host $host;
     proxy_set_header X-Real-IP $remote_addr;
-    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Forwarded-For $http_x_forwarded_for;
+    proxy_set_header X-Forwarded-Proto $http_x_forwarded_proto;
     proxy_set_header X-Request-ID $request_id;
     proxy_connect_timeout {{ env "FLOWREX_NGINX_CONNECT_TIMEOUT" }};
     proxy_read_timeout {{ env "FLOWREX_NGINX_READ_TIMEOUT" }};
@@ -158,8 +165,12 @@ http {
     proxy_next_upstream error timeout;
     proxy_next_upstream_tries {{ env "FLOWREX_NGINX_RETRIES" }};
 
+    # The client's address is what the entry says it is.
+    set_real_ip_from unix:;
+    real_ip_header X-Real-IP;
+
     server {
-        listen {{ env "FLOWREX_NGINX_PORT" }};
+        listen unix:../alloc/nginx.sock;
         server_name _;
 
         # Whether nginx itself works, whatever is behind it.
@@ -205,9 +216,103 @@ NGINX
         FLOWREX_NGINX_KEEPALIVE          = "32"
         FLOWREX_NGINX_MAX_FAILS          = "3"
         FLOWREX_NGINX_METRICS_ALLOW      = "10.0.0.0/8"
-        FLOWREX_NGINX_PORT               = "${NOMAD_PORT_http}"
         FLOWREX_NGINX_READ_TIMEOUT       = "300s"
         FLOWREX_NGINX_RETRIES            = "3"
+        FLOWREX_NGINX_USER               = "nginx"
+        FLOWREX_NGINX_WORKER_CONNECTIONS = "4096"
+      }
+
+      resources {
+        cpu        = 500
+        memory     = 128
+        memory_max = 256
+      }
+    }
+
+    # What clients are connected to; never reloaded, so that none of them is cut off.
+    task "entry" {
+      driver       = "docker"
+      kill_signal  = "SIGQUIT"
+      kill_timeout = "30s"
+
+      config {
+        image   = "registry.flowrex.app/flowrex-nginx:0.1.0"
+        ports   = ["http"]
+        command = "/bin/sh"
+        args    = ["-c", "exec \"$0\" \"$@\"", "/usr/sbin/nginx", "-e", "stderr", "-c", "${NOMAD_TASK_DIR}/nginx.conf", "-g", "daemon off;"]
+      }
+
+      template {
+        destination          = "${NOMAD_TASK_DIR}/nginx.conf"
+        perms                = "600"
+        change_mode          = "noop"
+        error_on_missing_key = true
+
+        data = <<ENTRY
+# The process that clients are connected to. It is never reloaded, because a reloading nginx closes
+# idle client connections, and a request that is under way on one of them would be lost. It hands
+# every request to the nginx beside it, over a socket and on a connection of its own.
+#
+# Rendered by Nomad inside the nginx job, or by consul-template with FLOWREX_NGINX_* and
+# NOMAD_TASK_DIR set.
+
+user {{ env "FLOWREX_NGINX_USER" }};
+worker_processes auto;
+pid {{ env "NOMAD_TASK_DIR" }}/entry.pid;
+error_log stderr warn;
+
+events {
+    worker_connections {{ env "FLOWREX_NGINX_WORKER_CONNECTIONS" }};
+    use epoll;
+}
+
+http {
+    access_log off;
+    server_tokens off;
+    tcp_nodelay on;
+    keepalive_timeout 65s;
+    # The nginx behind limits it.
+    client_max_body_size 0;
+
+    client_body_temp_path {{ env "NOMAD_TASK_DIR" }}/client_body;
+    proxy_temp_path {{ env "NOMAD_TASK_DIR" }}/proxy;
+    fastcgi_temp_path {{ env "NOMAD_TASK_DIR" }}/fastcgi;
+    uwsgi_temp_path {{ env "NOMAD_TASK_DIR" }}/uwsgi;
+    scgi_temp_path {{ env "NOMAD_TASK_DIR" }}/scgi;
+
+    map $http_upgrade $connection_upgrade {
+        default upgrade;
+        ""      close;
+    }
+
+    server {
+        listen {{ env "FLOWREX_NGINX_PORT" }};
+        server_name _;
+
+        location / {
+            # Relative to the folder in which the task runs, since a socket's path may be no longer
+            # than 107 bytes.
+            proxy_pass http://unix:../alloc/nginx.sock:;
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+            proxy_set_header Host $host;
+            proxy_set_header X-Real-IP $remote_addr;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_buffering off;
+            proxy_request_buffering off;
+            proxy_next_upstream off;
+            proxy_read_timeout {{ env "FLOWREX_NGINX_READ_TIMEOUT" }};
+        }
+    }
+}
+ENTRY
+      }
+
+      env {
+        FLOWREX_NGINX_PORT               = "${NOMAD_PORT_http}"
+        FLOWREX_NGINX_READ_TIMEOUT       = "300s"
         FLOWREX_NGINX_USER               = "nginx"
         FLOWREX_NGINX_WORKER_CONNECTIONS = "4096"
       }
