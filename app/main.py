@@ -21,6 +21,7 @@ from app.services import Services
 from app.settings import Settings, load_secrets
 from app.store.errors import DatabaseUnavailable
 from app.store.pool import Database
+from app.store.read import check
 from flowrex import log
 
 _log = logging.getLogger("app")
@@ -78,7 +79,7 @@ def _wire(settings: Settings) -> Services:
         database=database,
         cache=cache,
         probes={
-            "database": Probe("database", database.check),
+            "database": Probe("database", lambda: check(database)),
             "redis": Probe("redis", cache.check),
         },
     )

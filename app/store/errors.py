@@ -14,6 +14,15 @@ LOGIN_REFUSED = (
     asyncpg.InsufficientPrivilegeError,
 )
 
+# Everything that the driver raises while it connects, queries or gives back. InternalClientError is
+# what it says when a connection ends at an unlucky moment.
+DRIVER_ERRORS = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
 
 class DatabaseUnavailable(ServerUnreachable):
     """PostgreSQL can't be used now; the request may be tried again."""

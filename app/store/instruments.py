@@ -6,8 +6,8 @@ from typing import Any
 
 import asyncpg
 
-from app.store.errors import DatabaseUnavailable, describe
 from app.store.pool import Database
+from app.store.read import read
 
 _COLUMNS = "symbol, name, asset_class, base, quote, price_precision, lot_size, enabled"
 _ALL = f"SELECT {_COLUMNS} FROM trading.instruments ORDER BY symbol"  # noqa: S608 - constants
@@ -20,11 +20,7 @@ async def all_instruments(database: Database) -> list[dict[str, Any]]:
     Raises:
         DatabaseUnavailable: the database can't answer now.
     """
-    async with database.connection() as connection:
-        try:
-            rows = await connection.fetch(_ALL)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise DatabaseUnavailable(describe(error)) from error
+    rows = await read(database, lambda connection: connection.fetch(_ALL))
     return [_plain(row) for row in rows]
 
 
@@ -34,11 +30,7 @@ async def one_instrument(database: Database, symbol: str) -> dict[str, Any] | No
     Raises:
         DatabaseUnavailable: the database can't answer now.
     """
-    async with database.connection() as connection:
-        try:
-            row = await connection.fetchrow(_ONE, symbol)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise DatabaseUnavailable(describe(error)) from error
+    row = await read(database, lambda connection: connection.fetchrow(_ONE, symbol))
     return None if row is None else _plain(row)
 
 

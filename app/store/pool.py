@@ -21,7 +21,7 @@ from app.metrics import Metrics
 from app.settings import DatabaseSettings
 from app.store import credentials as leases
 from app.store.credentials import Credentials, Identity
-from app.store.errors import LOGIN_REFUSED, DatabaseUnavailable, describe
+from app.store.errors import DRIVER_ERRORS, LOGIN_REFUSED, DatabaseUnavailable, describe
 from flowrex.errors import ConfigurationError
 
 _log = logging.getLogger("app.store")
@@ -160,18 +160,6 @@ class Database:
         except _LoginRefused as error:
             raise DatabaseUnavailable(self._problem) from error
 
-    async def check(self) -> None:
-        """Ask the database something that costs nothing.
-
-        Raises:
-            DatabaseUnavailable: it does not answer.
-        """
-        async with self.connection() as connection:
-            try:
-                await connection.fetchval("SELECT 1")
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                raise DatabaseUnavailable(describe(error)) from error
-
     async def refresh(self) -> None:
         """Read the credentials file and change over to its lease if it is another one."""
         async with self._refreshing:
@@ -184,7 +172,7 @@ class Database:
                 opened = await self._open(lease)
             except ConfigurationError as error:
                 self._failed(error.message)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DRIVER_ERRORS as error:
                 self._failed(describe(error))
             else:
                 self._change_over(_Pool(opened, lease))
@@ -199,7 +187,7 @@ class Database:
                 self._problem = describe(error)
                 self._wake.set()
                 raise _LoginRefused from error
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DRIVER_ERRORS as error:
                 raise DatabaseUnavailable(describe(error)) from error
             finally:
                 self._metrics.pool_waiting.dec()
@@ -216,19 +204,26 @@ class Database:
 
     async def _open(self, lease: Credentials) -> asyncpg.Pool:
         async with asyncio.timeout(_OPEN_S):
-            return await asyncpg.create_pool(
+            pool = await asyncpg.create_pool(
                 host=self._settings.host,
                 port=self._settings.port,
                 database=self._settings.name,
                 user=lease.username,
                 password=lease.password.reveal(),
                 ssl=self._settings.ssl_mode,
-                min_size=1,
+                min_size=0,
                 max_size=self._settings.pool_size,
                 timeout=_OPEN_S,
                 command_timeout=_COMMAND_S,
                 server_settings={"application_name": self._application_name},
             )
+            try:
+                # Only a login that works may take the old one's place.
+                await pool.release(await pool.acquire())
+            except BaseException:
+                pool.terminate()
+                raise
+            return pool
 
     def _change_over(self, pool: _Pool) -> None:
         previous, self._current = self._current, pool
@@ -284,6 +279,6 @@ class _LoginRefused(Exception):
 async def _give_back(pool: asyncpg.Pool, connection: object) -> None:
     try:
         await pool.release(connection, timeout=_RELEASE_S)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except DRIVER_ERRORS as error:
         # asyncpg has closed the connection; the request's own result stands.
         _log.warning("a connection to PostgreSQL could not be reused: %s", describe(error))

@@ -18,13 +18,12 @@ _BINARIES = Path("/usr/lib/postgresql/15/bin")
 ADMIN = "admin"
 
 
-def free_port(base: int = 29032, count: int = 60) -> int:
+def free_port() -> int:
     """Return a port that nobody listens on."""
-    for port in range(base, base + count):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return port
-    raise RuntimeError(f"no free port from {base} on")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 15) -> None:
@@ -50,6 +49,7 @@ class Postgres:
 
     folder: Path
     port: int
+    _locker: subprocess.Popen[str] | None = None
 
     def run(self, sql: str, database: str = "flowrex") -> str:
         """Run SQL as the administrator; return what it prints."""
@@ -68,6 +68,35 @@ class Postgres:
     def connections(self, name: str) -> int:
         """Count the connections of a login."""
         return int(self.run(f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{name}'"))
+
+    def waiting(self, name: str) -> int:
+        """Count a login's queries that wait for a lock."""
+        return int(self.run(
+            "SELECT count(*) FROM pg_stat_activity "
+            f"WHERE usename = '{name}' AND wait_event_type = 'Lock'"
+        ))  # fmt: skip
+
+    @contextmanager
+    def locked(self, table: str) -> Iterator[None]:
+        """Let every query of a table wait, until `unlock` or the block's end."""
+        self._locker = subprocess.Popen(
+            ["psql", "-X", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", ADMIN, "flowrex"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+        )  # fmt: skip
+        assert self._locker.stdin is not None
+        assert self._locker.stdout is not None
+        self._locker.stdin.write(f"BEGIN; LOCK TABLE {table};\n\\echo locked\n")
+        self._locker.stdout.readline()
+        try:
+            yield
+        finally:
+            self.unlock()
+
+    def unlock(self) -> None:
+        """Let the queries go on."""
+        if self._locker is not None:
+            self._locker.communicate()
+            self._locker = None
 
     def start(self) -> None:
         """Start the server and wait for it."""
@@ -97,9 +126,7 @@ def _as_postgres(command: list[str]) -> None:
     if os.geteuid() == 0:
         account = pwd.getpwnam("postgres")
         identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    subprocess.run(
-        command, check=True, cwd="/", stdout=subprocess.DEVNULL, **identity
-    )
+    subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, **identity)
 
 
 @contextmanager
@@ -152,7 +179,7 @@ class Redis:
 def redis(folder: Path) -> Iterator[Redis]:
     """Run a Redis server in `folder` while the block lasts."""
     folder.mkdir(parents=True)
-    server = Redis(folder, free_port(29070, 20))
+    server = Redis(folder, free_port())
     server.start()
     try:
         yield server
