@@ -118,10 +118,14 @@ def give_agent_token(layout: Layout, node: Node) -> None:
     api.demand(answer, f"Consul on {node.name} does not take its agent token")
 
 
-def forget_services(layout: Layout, node: Node) -> None:
-    """Remove what a Consul that is down remembers of services that Nomad ran."""
+def forget_services(data: Path) -> None:
+    """Remove what a Consul that is down remembers of services that Nomad ran.
+
+    Args:
+        data: that Consul's data folder.
+    """
     for folder in ("services", "checks"):
-        shutil.rmtree(layout.data(name(node)) / folder, ignore_errors=True)
+        shutil.rmtree(data / folder, ignore_errors=True)
 
 
 def problem(node: Node) -> str | None:

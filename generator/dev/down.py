@@ -32,7 +32,6 @@ class Removed:
         mounts: what was unmounted.
         allocations: how many allocation folders were removed.
         cgroups: how many cgroups were removed.
-        forgotten: whether Nomad's own record was removed, since its jobs could not be purged.
     """
 
     jobs: list[str] = field(default_factory=list)
@@ -41,7 +40,6 @@ class Removed:
     mounts: list[str] = field(default_factory=list)
     allocations: int = 0
     cgroups: int = 0
-    forgotten: bool = False
 
     @property
     def nothing(self) -> bool:
@@ -101,7 +99,7 @@ def _down(record: state.ClusterState, tell: Callable[[str], None]) -> Removed:
     layout = record.layout
     removed = Removed()
     ids = cgroups.allocation_ids(layout)
-    purged = _purge_jobs(record, removed, tell)
+    _stop_jobs(record, removed, tell)
     ids |= cgroups.allocation_ids(layout)
     for name in fleet.stop_order(list(record.servers)):
         entry = record.servers[name]
@@ -116,32 +114,28 @@ def _down(record: state.ClusterState, tell: Callable[[str], None]) -> Removed:
     # Before the folders, whose names tell which cgroups are ours.
     removed.cgroups = cgroups.remove(layout, ids)
     removed.allocations = leftovers.remove_allocations(layout)
-    if not purged:
-        removed.forgotten = _forget_nomad(record)
-    for node in layout.nodes:
-        consul.forget_services(layout, node)
+    _forget_nomad(record)
+    for folder in (layout.root / "data").glob("consul-*"):
+        consul.forget_services(folder)
     _verify(layout, ids)
     return removed
 
 
-def _purge_jobs(record: state.ClusterState, removed: Removed, tell: Callable[[str], None]) -> bool:
-    """Stop and purge every job, and tell whether Nomad has nothing left to remember."""
+def _stop_jobs(record: state.ClusterState, removed: Removed, tell: Callable[[str], None]) -> None:
+    """Let every job end in order, as far as Nomad is there to do it."""
     layout = record.layout
     entry = record.servers.get("nomad-1")
-    if entry is None:
-        # Stopped in order before, or never started: either way it has nothing to hide.
-        return not _has_allocations(layout)
-    if not process.alive(entry.identity) or nomad.leader_problem(layout) is not None:
-        return False
+    if entry is None or not process.alive(entry.identity) or nomad.leader_problem(layout):
+        return
     tell("stopping the jobs")
     try:
-        return _purge(layout, removed)
-    except FlowrexError:
+        _purge(layout, removed)
+    except FlowrexError as error:
         # It goes the hard way then: the processes are found without Nomad.
-        return False
+        tell(f"Nomad does not stop its jobs: {error.message}")
 
 
-def _purge(layout: Layout, removed: Removed) -> bool:
+def _purge(layout: Layout, removed: Removed) -> None:
     for job in nomad.ask(layout, "/v1/jobs?namespace=*"):
         where = f"namespace={quote(job['Namespace'])}"
         nomad.ask(
@@ -152,41 +146,26 @@ def _purge(layout: Layout, removed: Removed) -> bool:
         )
         removed.jobs.append(job["ID"])
     deadline = time.monotonic() + _JOBS_S
-    while running := _running(nomad.ask(layout, "/v1/allocations?namespace=*")):
+    while _running(nomad.ask(layout, "/v1/allocations?namespace=*")):
         if time.monotonic() >= deadline:
-            return False
+            return
         time.sleep(_POLL_S)
-    assert not running
-    # With the allocations collected, Nomad removes their folders and mounts itself.
-    nomad.ask(layout, "/v1/system/gc", method="PUT", timeout_s=10)
-    while _has_allocations(layout) and time.monotonic() < deadline:
-        time.sleep(_POLL_S)
-    return not _has_allocations(layout)
 
 
 def _running(allocations: list[dict[str, Any]]) -> list[str]:
     return [entry["ID"] for entry in allocations if entry["ClientStatus"] not in _ENDED]
 
 
-def _has_allocations(layout: Layout) -> bool:
-    return any(
-        entry
-        for node in layout.nodes
-        if layout.allocations(node).is_dir()
-        for entry in layout.allocations(node).iterdir()
-    )
+def _forget_nomad(record: state.ClusterState) -> None:
+    """Remove Nomad's own record.
 
-
-def _forget_nomad(record: state.ClusterState) -> bool:
-    """Remove Nomad's record, which tells of allocations that are no more."""
-    folders = [record.layout.data(nomad.name(node)) for node in record.layout.nodes]
-    found = [folder for folder in folders if folder.is_dir()]
-    for folder in found:
+    Its jobs are purged and its allocations are gone, but it would remember its nodes as ready, and
+    place allocations on one that does not come back. The next `up` makes its tokens again.
+    """
+    for folder in (record.layout.root / "data").glob("nomad-*"):
         shutil.rmtree(folder, ignore_errors=True)
-    # Its keys and its policies went with it: the next `up` makes them again.
-    if found and record.layout.state_file.exists():
+    if record.layout.state_file.exists():
         record.set_configured(None)
-    return bool(found)
 
 
 def _verify(layout: Layout, ids: set[str]) -> None:

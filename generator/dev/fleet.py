@@ -35,6 +35,7 @@ class Server:
         reachable: why it can't even be asked, where that comes before being ready.
         open_up: what is done to it between the two, for example unsealing.
         again: what is done before a second try, where the first did not get ready.
+        clear: removes what a killed one left in its folder; none of its processes is there.
         ready_s: how long it may take to be ready.
         tasks: whether its child processes outlive it on purpose.
     """
@@ -49,6 +50,7 @@ class Server:
     reachable: Problem | None = None
     open_up: Callable[[], None] = _nothing
     again: Callable[[], None] = _nothing
+    clear: Callable[[], None] = _nothing
     ready_s: float = 45.0
     tasks: bool = False
 
@@ -68,6 +70,7 @@ def primary(layout: Layout) -> Server:
         command=partial(postgres.command, layout, postgres.PRIMARY),
         problem=partial(postgres.problem, layout, postgres.PRIMARY),
         prepare=partial(postgres.prepare_primary, layout),
+        clear=partial(postgres.forget_lock, layout, postgres.PRIMARY),
     )
 
 
@@ -82,6 +85,7 @@ def replica(layout: Layout) -> Server:
         problem=partial(postgres.problem, layout, postgres.REPLICA),
         prepare=partial(postgres.prepare_replica, layout),
         again=partial(postgres.forget_replica, layout),
+        clear=partial(postgres.forget_lock, layout, postgres.REPLICA),
         ready_s=30.0,
     )
 

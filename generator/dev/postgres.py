@@ -178,6 +178,15 @@ def forget_replica(layout: Layout) -> None:
     shutil.rmtree(layout.data(REPLICA) / "pgdata", ignore_errors=True)
 
 
+def forget_lock(layout: Layout, name: str) -> None:
+    """Remove the lock file of a PostgreSQL that was killed; none of its processes may be left.
+
+    PostgreSQL itself takes a pid that nobody has waited for yet, or that another process has got
+    since, for itself still running.
+    """
+    (layout.data(name) / "pgdata" / "postmaster.pid").unlink(missing_ok=True)
+
+
 def problem(layout: Layout, name: str) -> str | None:
     """Return why a server is not ready, or None where it is.
 

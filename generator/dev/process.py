@@ -118,7 +118,11 @@ def spawn(command: Command, *, log: Path, marker: tuple[str, str]) -> Identity:
 
 
 def send(identity: Identity, number: int) -> bool:
-    """Send a signal to that very process; False where it has ended."""
+    """Send a signal to that very process; False where it has ended.
+
+    Raises:
+        ConfigurationError: it is another user's.
+    """
     try:
         handle = os.pidfd_open(identity.pid)
     except ProcessLookupError:
@@ -129,6 +133,11 @@ def send(identity: Identity, number: int) -> bool:
         signal.pidfd_send_signal(handle, number)
     except ProcessLookupError:
         return False
+    except PermissionError as error:
+        raise ConfigurationError(
+            f"pid {identity.pid} belongs to another user and can't be stopped",
+            hint="Use the user that started the cluster (often root: try sudo).",
+        ) from error
     finally:
         os.close(handle)
     return True

@@ -129,9 +129,17 @@ def locked(root: Path) -> Iterator[None]:
 
     Raises:
         LockHeld: another `up`, `down` or `reset` works on the same cluster.
+        ConfigurationError: the folder can't be made or written.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / "lock").open("a+") as handle:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        handle = (root / "lock").open("a+")
+    except OSError as error:
+        raise ConfigurationError(
+            f"the cluster's folder {root} can't be written: {error.strerror}",
+            hint="Use the user that started the cluster, or name another FLOWREX_DEV_DIR.",
+        ) from error
+    with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

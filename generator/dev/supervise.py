@@ -108,7 +108,10 @@ class Supervisor:
         layout = self.state.layout
         if not server.tasks:
             # What a killed server left (PostgreSQL's workers) would be in its own way.
-            leftovers.end(layout, grace_s=3, inside=layout.data(server.name))
+            home = layout.data(server.name)
+            leftovers.end(layout, grace_s=3, inside=home)
+            if not leftovers.processes(layout, inside=home):
+                server.clear()
         self.tell(f"starting {server.name}")
         server.prepare()
         command = server.command()

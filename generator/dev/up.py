@@ -49,25 +49,25 @@ def plan_layout(settings: Settings, known: state.ClusterState | None, nodes: int
         nodes: how many nodes are asked for, or None.
 
     Raises:
-        UsageError: the ports or the number of nodes can't change while the cluster runs.
+        UsageError: the ports or the number of nodes can't change before `down`.
     """
     if nodes is not None and not 1 <= nodes <= MAX_NODES:
         raise UsageError(f"--nodes is {nodes}; from 1 to {MAX_NODES} fit into the cluster's ports")
     if known is None:
         return Layout(settings.root, settings.base or DEFAULT_BASE, nodes or 1)
-    running = [name for name, entry in known.servers.items() if process.alive(entry.identity)]
     base = settings.base or known.layout.base
-    if running and base != known.layout.base:
+    if not known.servers:
+        return Layout(settings.root, base, nodes or 1)
+    # Also one that crashed: Nomad's record tells of its ports and of its nodes.
+    count = nodes or known.layout.node_count
+    if base != known.layout.base:
         raise UsageError(
-            f"the cluster runs on ports from {known.layout.base}, not from {base}",
+            f"the cluster has ports from {known.layout.base}, not from {base}",
             hint="`flowrexctl dev down` first, or name another FLOWREX_DEV_DIR.",
         )
-    if not running:
-        return Layout(settings.root, base, nodes or 1)
-    count = nodes or known.layout.node_count
     if count < known.layout.node_count:
         raise UsageError(
-            f"the cluster runs with {known.layout.node_count} nodes, not with {count}",
+            f"the cluster has {known.layout.node_count} nodes, not {count}",
             hint="`flowrexctl dev down` first.",
         )
     return Layout(settings.root, base, count)
