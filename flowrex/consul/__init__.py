@@ -223,7 +223,7 @@ class ConsulClient:
         """Send a request that has no method here, with the same token and the same errors.
 
         Args:
-            method: GET, PUT or DELETE.
+            method: GET, PUT, POST or DELETE.
             path: from `/v1/` on.
             body: becomes JSON.
 
@@ -239,5 +239,5 @@ class ConsulClient:
         with mapped(self.address):
             if method == "GET":
                 return http.get(json_of, path, headers=headers)
-            send = {"PUT": http.put, "DELETE": http.delete}[method]
+            send = {"PUT": http.put, "POST": http.post, "DELETE": http.delete}[method]
             return send(json_of, path, headers=headers, data=data)

@@ -114,7 +114,7 @@ class ConsulAcl:
             bearer: the signed identity (JWT).
         """
         body = {"AuthMethod": auth_method, "BearerToken": bearer.reveal()}
-        return secret_of(self._client.request("PUT", "/v1/acl/login", body))
+        return secret_of(self._client.request("POST", "/v1/acl/login", body))
 
     def _find(self, path: str) -> dict[str, Any] | None:
         try:

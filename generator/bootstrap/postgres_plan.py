@@ -50,6 +50,8 @@ def cluster_wishes(database: str) -> tuple[Wish, ...]:
         _role(OWNER, "NOLOGIN"),
         _role(APP, "NOLOGIN"),
         _role(VAULT, "LOGIN CREATEROLE NOINHERIT"),
+        _member_of_nothing(OWNER),
+        _member_of_nothing(APP),
         _admin_of(OWNER),
         _admin_of(APP),
         Wish(
@@ -97,7 +99,7 @@ def database_wishes(database: str) -> tuple[Wish, ...]:
             f" FROM pg_namespace WHERE nspname = '{SCHEMA}'",
             (
                 f"ALTER SCHEMA {SCHEMA} OWNER TO {OWNER}",
-                f"REVOKE ALL ON SCHEMA {SCHEMA} FROM PUBLIC",
+                f"REVOKE ALL ON SCHEMA {SCHEMA} FROM PUBLIC, {APP}",
                 f"GRANT USAGE ON SCHEMA {SCHEMA} TO {APP}",
             ),
         ),
@@ -146,6 +148,20 @@ _ATTRIBUTES = {
     "CREATEROLE": "rolcreaterole",
     "NOINHERIT": "NOT rolinherit",
 }
+
+
+def _member_of_nothing(role: str) -> Wish:
+    return Wish(
+        f"no memberships of {role}",
+        # By name: the question must also be answered before the role is there.
+        "SELECT count(*) > 0, coalesce(bool_and(NOT EXISTS (SELECT FROM pg_auth_members"
+        f" WHERE member = oid)), false) FROM pg_roles WHERE rolname = '{role}'",
+        (
+            "DO $$ DECLARE wide regrole; BEGIN FOR wide IN SELECT roleid FROM pg_auth_members"
+            f" WHERE member = '{role}'::regrole LOOP EXECUTE format('REVOKE %s FROM {role}', wide);"
+            " END LOOP; END $$",
+        ),
+    )
 
 
 def _admin_of(role: str) -> Wish:
