@@ -35,33 +35,13 @@ def _lost_for_good(allocation: Allocation) -> bool:
     return ended_badly and not allocation.rescheduling and allocation.replaced_by is None
 
 
-def rerun(watch: Watch, current: JobVersion) -> int:
-    """Run a batch job again whose last run failed, with the same spec.
-
-    Returns:
-        The job's version.
-    """
-    name = current.job_id
-    watch.tell(Event(name, "rerun", f"version {current.version}: its last run failed; again"))
-    before = {one.id for one in watch.ask(name, watch.nomad.allocations.of_job, name)}
-    evaluation_id = watch.nomad.jobs.evaluate(name, force_reschedule=True)
-    return follow(watch, current, evaluation_id, earlier=frozenset(before))
-
-
-def follow(
-    watch: Watch,
-    current: JobVersion,
-    evaluation_id: str | None,
-    *,
-    earlier: frozenset[str] = frozenset(),
-) -> int:
+def follow(watch: Watch, current: JobVersion, evaluation_id: str | None) -> int:
     """Follow a run to its end.
 
     Args:
         watch: whom to ask and to tell.
         current: the version that runs.
         evaluation_id: of its submission; None where that was in an earlier run.
-        earlier: allocations that don't belong to this run.
 
     Returns:
         The job's version.
@@ -75,7 +55,7 @@ def follow(
     try:
         if evaluation_id:
             watch.evaluation(name, evaluation_id, end)
-        _wait(watch, current, seen, earlier, end)
+        _wait(watch, current, seen, end)
     except OverdueError as error:
         raise _failed(watch, seen, f"did not end within {watch.deadline_s:.0f} s") from error
     except BlockedError as error:
@@ -84,9 +64,7 @@ def follow(
     return current.version
 
 
-def _wait(
-    watch: Watch, current: JobVersion, seen: Facts, earlier: frozenset[str], end: float
-) -> None:
+def _wait(watch: Watch, current: JobVersion, seen: Facts, end: float) -> None:
     index = 0
     blocked_since: float | None = None
     told: set[tuple[str, str, str]] = set()
@@ -94,11 +72,7 @@ def _wait(
         allocations, index = watch.ask(
             seen.job, watch.nomad.allocations.wait_job, seen.job, index, watch.step_s
         )
-        own = [
-            one
-            for one in allocations
-            if one.id not in earlier and one.job_version == current.version
-        ]
+        own = [one for one in allocations if one.job_version == current.version]
         seen.see_allocations(own)
         watch.tell_tasks(seen, told)
         match state(own, current.version, current.count):

@@ -80,17 +80,12 @@ def deploy(watch: Watch, step: Step, *, promote: bool) -> Outcome:
         if step.action == "none":
             watch.tell(Event(name, "unchanged", f"version {current.version} stays as it is"))
             return Outcome(name, "unchanged", current.version, step.previous)
-        if step.action == "rerun":
-            return _outcome_of_run(step, batch.rerun(watch, current))
-        if step.action == "retry":
+        if step.action in {"rerun", "retry"}:
             current, evaluation_id = _restart(watch, step)
     if current.type == "batch":
-        return _outcome_of_run(step, batch.follow(watch, current, evaluation_id))
+        version = batch.follow(watch, current, evaluation_id)
+        return Outcome(name, "ran", version, step.previous)
     return follow_service(watch, current, evaluation_id, previous=step.previous, promote=promote)
-
-
-def _outcome_of_run(step: Step, version: int) -> Outcome:
-    return Outcome(step.job.name, "ran", version, step.previous)
 
 
 def unchanged(watch: Watch, step: Step) -> JobVersion:
@@ -166,19 +161,19 @@ def stale(nomad: NomadClient, environment: str, name: str, index: int) -> StaleP
 
 
 def _restart(watch: Watch, step: Step) -> tuple[JobVersion, str]:
-    """Stop a service that never became healthy, and submit it again.
+    """Stop a job that failed, and submit the same spec again.
 
-    Nomad makes no second deployment for the same version, and a changed one would not be what was
-    rendered.
+    Nomad makes no second deployment for the same version, and reschedules a failed batch job only
+    where its spec allows that; a changed spec would not be what was rendered.
     """
     name = step.job.name
     allocations = watch.ask(name, watch.nomad.allocations.of_job, name)
-    if any(one.live and one.healthy for one in allocations):
+    if step.action == "retry" and any(one.live and one.healthy for one in allocations):
         raise DeploymentFailed(
             f"{name} is unchanged, and its deployment failed although some of it runs",
             hint=f"Change something, or stop it first (`nomad job stop {name}`) and run again.",
         )
-    watch.tell(Event(name, "rerun", "its deployment had failed; stopping it to start it again"))
+    watch.tell(Event(name, "rerun", "it failed last time; stopping it to start it again"))
     end = watch.clock.now() + watch.deadline_s
     try:
         watch.evaluation(name, watch.nomad.jobs.stop(name), end)
@@ -323,11 +318,12 @@ def reverted_to(watch: Watch, name: str, failed_version: int) -> int | None:
     """
     end = watch.clock.now() + _REVERT_S
     while True:
-        current = watch.ask(name, watch.nomad.jobs.get, name)
-        if current.version > failed_version:
-            versions = watch.ask(name, watch.nomad.jobs.versions, name)
-            stable = [one.version for one in versions if one.stable]
-            return max((one for one in stable if one < failed_version), default=current.version)
+        versions = watch.ask(name, watch.nomad.jobs.versions, name)
+        stable = [one.version for one in versions if one.stable and one.version < failed_version]
+        if not stable:
+            return None
+        if versions[0].version > failed_version:
+            return max(stable)
         if watch.clock.now() >= end:
             return None
         watch.clock.sleep(0.5)

@@ -6,8 +6,9 @@ what will be needed for the explanation is collected on the way.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flowrex.consul import ConsulClient, ServiceCheck
 from flowrex.errors import ServerUnreachable
@@ -18,6 +19,7 @@ from generator.canary import PASSING
 _LOG_LINES = 10
 _LOG_BYTES = 8192
 _OUTPUT = 400
+_TAGS = re.compile(r"<!?/?[a-zA-Z][^>]*>")
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ class Facts:
             if check.status == PASSING:
                 self.checks.pop(key, None)
             elif check.output.strip() or key not in self.checks:
-                output = mask.shapes(" ".join(check.output.split()))[:_OUTPUT]
+                text = _TAGS.sub(" ", check.output)
+                output = mask.shapes(" ".join(text.split()))[:_OUTPUT]
                 self.checks[key] = FailedCheck(owner, check.name, check.status, output)
 
     @property
@@ -87,11 +90,26 @@ def services_of(declared: Sequence[Check]) -> list[str]:
 
 
 def consul_checks(consul: ConsulClient, declared: Sequence[Check]) -> list[ServiceCheck]:
-    """Ask Consul for the checks of every service of a job."""
-    return [check for service in services_of(declared) for check in consul.checks_of(service)]
+    """Ask Consul for the checks of every service of a job.
+
+    A Consul agent tells the servers a check's status at once, and its output only every
+    `check_update_interval` (5 minutes unless set): where the output is missing, the agent that is
+    asked may know it.
+    """
+    checks = [check for service in services_of(declared) for check in consul.checks_of(service)]
+    if all(check.status == PASSING or check.output for check in checks):
+        return checks
+    try:
+        known = consul.request("GET", "/v1/agent/checks") or {}
+    except ServerUnreachable:
+        return checks
+    return [
+        replace(check, output=check.output or known.get(check.check_id, {}).get("Output") or "")
+        for check in checks
+    ]
 
 
-def collect_logs(nomad: NomadClient, facts: Facts, *, at_most: int = 2) -> None:
+def collect_logs(nomad: NomadClient, facts: Facts, *, at_most: int = 1) -> None:
     """Fetch the last log lines of the newest culprits; what can't be had is left out.
 
     Args:

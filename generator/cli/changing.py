@@ -1,0 +1,69 @@
+"""What `promote`, `fail` and `rollback` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from generator.cli import context, output
+from generator.cli.options import environment_options
+from generator.cli.telling import Teller, outcomes_document, outcomes_table
+
+if TYPE_CHECKING:
+    from generator.deploy import Outcome
+    from generator.run import Setup
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+lock_wait_option = click.option(
+    "--lock-wait",
+    metavar="DURATION",
+    help="Wait so long for another deployment's lock, for example 5m.",
+)
+
+
+def changing_options(command: F) -> F:
+    """Give a verb ENV, [JOB]..., --set, --json and --lock-wait."""
+    jobs = click.argument("jobs", metavar="[JOB]...", nargs=-1)
+    decorated: F = environment_options(jobs(lock_wait_option(command)))
+    return decorated
+
+
+@contextmanager
+def prepare(
+    environment_name: str,
+    overrides: tuple[str, ...],
+    jobs: tuple[str, ...],
+    lock_wait: str | None,
+) -> Iterator[tuple[Setup, list[str]]]:
+    """Load the environment and give what a changing verb needs, and the jobs in order."""
+    from generator import access
+    from generator.duration import seconds
+    from generator.render import select
+    from generator.run import Setup
+
+    environment = context.load_environment(environment_name, overrides)
+    names = [job.name for job in select(jobs)]
+    teller = Teller()
+    setup = Setup(
+        environment,
+        access.nomad(environment),
+        access.consul(environment),
+        teller,
+        seconds(lock_wait or environment.deploy.lock_wait),
+    )
+    try:
+        yield setup, names
+    finally:
+        teller.clear()
+
+
+def finish(setup: Setup, outcomes: Sequence[Outcome], *, as_json: bool) -> None:
+    """Print what became of each job."""
+    if as_json:
+        output.emit(outcomes_document(setup.environment.name, outcomes))
+    else:
+        output.show(outcomes_table(outcomes))

@@ -1,0 +1,58 @@
+"""`flowrexctl status`."""
+
+from __future__ import annotations
+
+import click
+
+from generator.cli import context, output
+from generator.cli.options import environment_options
+
+_COLOURS = {"in service": "green", "ran": "green", "canary": "yellow", "failed": "red"}
+
+
+@click.command("status")
+@environment_options
+@click.argument("jobs", metavar="[JOB]...", nargs=-1)
+def command(
+    environment_name: str, overrides: tuple[str, ...], as_json: bool, jobs: tuple[str, ...]
+) -> None:
+    """Show what runs, what waits and what to type next.
+
+    \b
+    Examples:
+      flowrexctl status dev
+      flowrexctl status prod --json
+    """
+    from generator import access, status
+    from generator.render import select
+
+    environment = context.load_environment(environment_name, overrides)
+    names = [job.name for job in select(jobs)]
+    found = status.read(
+        environment.name, access.nomad(environment), access.consul(environment), names
+    )
+    if as_json:
+        output.emit(found.as_document())
+        return
+    rows = []
+    for job in found.jobs:
+        counts = job.counts
+        healthy = f"{counts['healthy']}/{counts['desired']}"
+        if counts["canaries"]:
+            healthy += f" incl. {counts['canaries']} canary"
+        current = job.current
+        service = current is not None and current.type != "batch"
+        rows.append(
+            (
+                job.name,
+                click.style(job.state, fg=_COLOURS.get(job.state)),
+                "-" if current is None else current.version,
+                job.release or "-",
+                healthy if service else "-",
+                "-" if current is None else f"{current.submitted:%Y-%m-%d %H:%M:%S}",
+            )
+        )
+    headers = ("JOB", "STATE", "VERSION", "RELEASE", "HEALTHY", "SUBMITTED (UTC)")
+    output.show(output.table(rows, headers))
+    for sentence in status.sentences(found):
+        output.show(sentence)

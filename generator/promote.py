@@ -1,0 +1,128 @@
+"""Promotion of canaries that wait, and giving them up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flowrex.errors import DeploymentFailed, UsageError
+from generator.deploy import Outcome, follow_service, reverted_to
+from generator.facts import Facts
+from generator.run import Setup, tag, under_lock
+from generator.standing import Standing, release_of, standings
+from generator.watch import Event, OverdueError, Watch
+
+
+def promote(setup: Setup, names: Sequence[str]) -> list[Outcome]:
+    """Promote every canary that waits, as soon as it is healthy, and follow it to the end.
+
+    Args:
+        setup: whom to ask and to tell.
+        names: the jobs to look at, in the order of deployment.
+
+    Returns:
+        What became of each job; `unchanged` where nothing waited and the version is in service.
+
+    Raises:
+        UsageError: none of the jobs has ever been deployed.
+        DeploymentFailed: a deployment failed, now or before.
+    """
+    found = [one for one in standings(setup.nomad, names) if one.current is not None]
+    if not found:
+        raise UsageError(
+            f"nothing is deployed in {setup.environment.name} that could be promoted",
+            hint=f"flowrexctl run {setup.environment.name}",
+        )
+    if not any(one.moving for one in found):
+        return [_settled(setup, one) for one in found]
+    version = next((one.release for one in found if one.moving), None)
+    outcomes: list[Outcome] = []
+    with under_lock(setup, "promote", version) as (watch, recorder):
+        for one in found:
+            if one.moving:
+                outcomes.append(_promote(watch, one))
+                recorder.add(outcomes[-1])
+    return outcomes
+
+
+def _promote(watch: Watch, standing: Standing) -> Outcome:
+    current = standing.current
+    assert current is not None
+    earlier = [one.version for one in standing.versions if one.version < current.version]
+    previous = max(earlier, default=None)
+    outcome = follow_service(watch, current, None, previous=previous, promote=True)
+    if (release := release_of(current)) is not None:
+        tag(watch, current.job_id, current.version, release)
+    return outcome
+
+
+def _settled(setup: Setup, standing: Standing) -> Outcome:
+    current, deployment = standing.current, standing.deployment
+    assert current is not None
+    if deployment is not None and deployment.status in {"failed", "cancelled"}:
+        raise DeploymentFailed(
+            f"{standing.name}: nothing waits to be promoted; the last deployment ended: "
+            f"{deployment.description}",
+            hint=f"flowrexctl status {setup.environment.name}",
+        )
+    text = f"version {current.version} waits for nothing"
+    setup.tell(Event(standing.name, "unchanged", text))
+    return Outcome(standing.name, "unchanged", current.version, None)
+
+
+def give_up(setup: Setup, names: Sequence[str]) -> list[Outcome]:
+    """Fail every deployment that is on its way and wait until the stable version is back.
+
+    Args:
+        setup: whom to ask and to tell.
+        names: the jobs to look at.
+
+    Raises:
+        UsageError: nothing is on its way.
+    """
+    found = [one for one in standings(setup.nomad, names) if one.moving]
+    if not found:
+        raise UsageError(
+            f"nothing is on its way in {setup.environment.name} that could be given up",
+            hint=f"To leave a version that is in service: flowrexctl rollback "
+            f"{setup.environment.name}",
+        )
+    with under_lock(setup, "fail", found[0].release) as (watch, recorder):
+        outcomes = []
+        for one in found:
+            outcomes.append(fail_deployment(watch, one))
+            recorder.add(outcomes[-1])
+    return outcomes
+
+
+def fail_deployment(watch: Watch, standing: Standing) -> Outcome:
+    """Fail one deployment, and follow the stable version back where Nomad reverts by itself.
+
+    Args:
+        watch: whom to ask and to tell.
+        standing: of a job whose deployment is on its way.
+    """
+    name, deployment, current = standing.name, standing.deployment, standing.current
+    assert deployment is not None
+    assert current is not None
+    watch.nomad.deployments.fail(deployment.id)
+    watch.tell(Event(name, "failed", f"version {current.version} was given up as asked"))
+    end = watch.clock.now() + watch.deadline_s
+    seen = Facts(name, current.version)
+    try:
+        ended = watch.deployment(deployment, seen, current, end, stop_at_canary=False)
+    except OverdueError as error:
+        raise DeploymentFailed(
+            f"{name}: Nomad did not end the deployment within {watch.deadline_s:.0f} s",
+            hint=f"flowrexctl status {watch.environment}",
+        ) from error
+    back = None
+    if any(group.auto_revert for group in ended.groups.values()):
+        back = reverted_to(watch, name, current.version)
+    if back is None:
+        text = "no stable version to go back to; what runs stays as it is"
+        watch.tell(Event(name, "reverted", text))
+        return Outcome(name, "reverted", current.version, current.version, deployment.id)
+    watch.tell(Event(name, "reverted", f"Nomad goes back to version {back}"))
+    newest = watch.ask(name, watch.nomad.jobs.get, name)
+    outcome = follow_service(watch, newest, None, previous=current.version, promote=True)
+    return Outcome(name, "reverted", outcome.version, current.version, outcome.deployment)

@@ -1,0 +1,218 @@
+"""Back to an earlier version: which one, and the way there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from flowrex.errors import ServerRefused, UsageError
+from flowrex.nomad import IndexConflict, JobVersion
+from generator import release
+from generator.deploy import Outcome, follow_service, stale, version_at
+from generator.promote import fail_deployment
+from generator.run import Setup, under_lock
+from generator.standing import Standing, release_of, standings
+from generator.watch import Event, Watch
+
+# What Nomad changes in a job by itself, and what says nothing about what runs.
+_VOLATILE = {
+    "Version",
+    "VersionTag",
+    "Stable",
+    "Status",
+    "StatusDescription",
+    "Stop",
+    "SubmitTime",
+    "CreateIndex",
+    "ModifyIndex",
+    "JobModifyIndex",
+    "NomadTokenID",
+    "ConsulNamespace",
+    "VaultNamespace",
+}
+
+
+def fingerprint(spec: Mapping[str, Any]) -> str:
+    """Return a text that is the same for two versions that run the same."""
+    kept = {name: value for name, value in spec.items() if name not in _VOLATILE}
+    return json.dumps(kept, sort_keys=True)
+
+
+def last_healthy(versions: Sequence[JobVersion]) -> JobVersion | None:
+    """Return the version that a rollback without an argument goes to.
+
+    It is the newest version that Nomad found stable, is older than the current one and runs
+    something else. Where the current version is itself a return to an earlier one, the search
+    goes on from that one, so that a second rollback goes further back and not forth again.
+
+    Args:
+        versions: of one job, the newest first.
+    """
+    if not versions:
+        return None
+    now = fingerprint(versions[0].spec)
+    origin = min(one.version for one in versions if fingerprint(one.spec) == now)
+    older = [one for one in versions if one.version < origin and one.stable and not one.stop]
+    return max(older, key=lambda one: one.version, default=None)
+
+
+def named(versions: Sequence[JobVersion], to: str) -> JobVersion | None:
+    """Return the version that a person names: by its number, its tag or its release.
+
+    Args:
+        versions: of one job, the newest first.
+        to: what was typed.
+    """
+    if to.isdigit():
+        return next((one for one in versions if one.version == int(to)), None)
+    tagged = next((one for one in versions if one.tag == to), None)
+    of_release = [one for one in versions if release_of(one) == to and one.stable]
+    return tagged or next(iter(of_release), None)
+
+
+def rollback(setup: Setup, names: Sequence[str], *, to: str | None, chosen: bool) -> list[Outcome]:
+    """Bring earlier versions back.
+
+    Args:
+        setup: whom to ask and to tell.
+        names: the services to look at, in the order of deployment.
+        to: a version's number, tag or release; None: the last one that was healthy.
+        chosen: whether the person named the jobs.
+
+    Returns:
+        What became of each job that was rolled back; in the reverse of the order of deployment.
+
+    Raises:
+        UsageError: there is no such version, or no earlier one that was healthy.
+    """
+    found = [
+        one
+        for one in standings(setup.nomad, names)
+        if one.current is not None and one.current.type != "batch"
+    ]
+    if not found:
+        raise UsageError(f"{', '.join(names)}: nothing is deployed that could be rolled back")
+    targets = (
+        _to_named(setup, found, to, chosen=chosen) if to else _to_healthy(setup, found, chosen)
+    )
+    with under_lock(setup, "rollback", to) as (watch, recorder):
+        outcomes = []
+        for standing, target in reversed(targets):
+            outcomes.append(_roll_back(watch, standing, target))
+            recorder.add(outcomes[-1])
+    return outcomes
+
+
+Target = tuple[Standing, JobVersion | None]
+
+
+def _to_healthy(setup: Setup, found: Sequence[Standing], chosen: bool) -> list[Target]:
+    """Choose what to roll back, and to which version, where no version was named."""
+    pending = [one for one in found if one.canary_waits]
+    if pending:
+        # The stable version still runs beside the canary: giving the canary up is the way back.
+        return [(one, None) for one in pending]
+    if not chosen:
+        found = _of_last_release(setup, found)
+    targets: list[Target] = [(one, last_healthy(one.versions)) for one in found]
+    for standing, version in targets:
+        if version is None:
+            raise UsageError(
+                f"{standing.name} has no earlier version that was healthy",
+                hint=_known(standing),
+            )
+    return targets
+
+
+def _of_last_release(setup: Setup, found: Sequence[Standing]) -> Sequence[Standing]:
+    """Keep the services that the last release changed and that are still at its version."""
+    by_name = {one.name: one for one in found}
+    for record in release.history(setup.consul, setup.environment.name):
+        changed = [
+            by_name[name]
+            for name, job in record.jobs.items()
+            if name in by_name
+            and job.get("result") in {"deployed", "canary", "reverted"}
+            and job.get("version") == _version(by_name[name])
+        ]
+        if changed:
+            return sorted(changed, key=lambda one: list(by_name).index(one.name))
+    # Nothing is recorded: the job that was changed last is the one that is meant.
+    return [max(found, key=_submitted)]
+
+
+def _submitted(standing: Standing) -> datetime:
+    assert standing.current is not None
+    return standing.current.submitted
+
+
+def _version(standing: Standing) -> int | None:
+    return standing.current.version if standing.current else None
+
+
+def _to_named(setup: Setup, found: Sequence[Standing], to: str, *, chosen: bool) -> list[Target]:
+    if to.isdigit() and not chosen and len(found) > 1:
+        raise UsageError(
+            f"{to} may be a version of {' or of '.join(one.name for one in found)}",
+            hint=f"Name the job: flowrexctl rollback {setup.environment.name} {found[0].name} "
+            f"--to {to}",
+        )
+    targets = [(one, named(one.versions, to)) for one in found]
+    missing = [one for one, version in targets if version is None]
+    if missing and (chosen or len(missing) == len(targets)):
+        raise UsageError(
+            f"{missing[0].name} has no version, tag or release {to!r}", hint=_known(missing[0])
+        )
+    wanted: list[Target] = [
+        (one, version)
+        for one, version in targets
+        if version is not None and not _runs(one, version)
+    ]
+    if not wanted:
+        raise UsageError(
+            f"{to!r} is what runs already", hint=f"flowrexctl status {setup.environment.name}"
+        )
+    return wanted
+
+
+def _runs(standing: Standing, version: JobVersion) -> bool:
+    current = standing.current
+    return (
+        current is not None
+        and not standing.canary_waits
+        and fingerprint(current.spec) == fingerprint(version.spec)
+    )
+
+
+def _known(standing: Standing) -> str:
+    def describe(one: JobVersion) -> str:
+        names = [one.tag or release_of(one) or "", "healthy" if one.stable else "never healthy"]
+        return f"{one.version} ({', '.join(name for name in names if name)})"
+
+    return "Nomad has: " + ", ".join(describe(one) for one in standing.versions[:10])
+
+
+def _roll_back(watch: Watch, standing: Standing, target: JobVersion | None) -> Outcome:
+    name, current = standing.name, standing.current
+    assert current is not None
+    if target is None:
+        return fail_deployment(watch, standing)
+    watch.tell(
+        Event(name, "rollback", f"version {current.version} → version {target.version}, again")
+    )
+    try:
+        submitted = watch.nomad.jobs.revert(name, target.version, current=current.version)
+    except IndexConflict as error:
+        raise stale(watch.nomad, watch.environment, name, current.job_modify_index) from error
+    except ServerRefused as error:
+        if "Current job has version" in error.message:
+            raise stale(watch.nomad, watch.environment, name, current.job_modify_index) from error
+        raise
+    newest = version_at(watch, name, submitted.index)
+    # Nomad makes a canary of a reverted version too; the person has asked for the whole way.
+    outcome = follow_service(
+        watch, newest, submitted.evaluation_id, previous=current.version, promote=True
+    )
+    return Outcome(name, "reverted", outcome.version, current.version, outcome.deployment)

@@ -1,0 +1,149 @@
+"""One screen: who holds the lock, what became of the last run, where each job stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flowrex.consul import ConsulClient
+from flowrex.nomad import NomadClient
+from generator import lock, release
+from generator.lock import Holder
+from generator.release import Release
+from generator.standing import Standing, standings
+
+
+@dataclass(frozen=True)
+class Status:
+    """An environment as it is now.
+
+    Attributes:
+        environment: its name.
+        holder: who holds the lock.
+        last: the record of the newest run.
+        jobs: where each job stands, in the order of deployment.
+    """
+
+    environment: str
+    holder: Holder | None
+    last: Release | None
+    jobs: tuple[Standing, ...]
+
+    @property
+    def died(self) -> Release | None:
+        """The newest run, if it ended without a word: it says `running` and nobody holds the lock.
+
+        Where the lock is held, the newest record may not be written yet, so an older one that says
+        `running` is told only when its process is not the holder's.
+        """
+        last = self.last
+        if last is None or last.outcome != "running":
+            return None
+        if self.holder is None:
+            return last
+        same = last.holder.get("pid") == self.holder.pid and last.holder.get("host") == (
+            self.holder.host
+        )
+        # A dead holder's lock lives on for its TTL; nobody can tell before that.
+        return None if same else last
+
+    def as_document(self) -> Mapping[str, Any]:
+        """Return what `--json` prints."""
+        return {
+            "environment": self.environment,
+            "lock": asdict(self.holder) if self.holder else None,
+            "last_run": asdict(self.last) if self.last else None,
+            "unfinished_run": self.died.id if self.died else None,
+            "jobs": [job_document(self.environment, job) for job in self.jobs],
+        }
+
+
+def read(
+    environment: str, nomad: NomadClient, consul: ConsulClient, names: Sequence[str]
+) -> Status:
+    """Ask Nomad and Consul.
+
+    Args:
+        environment: its name.
+        nomad: where the jobs are.
+        consul: where the lock and the records are.
+        names: the jobs, in the order of deployment.
+    """
+    holder = lock.holder(consul, environment)
+    records = release.history(consul, environment)
+    return Status(environment, holder, records[0] if records else None, standings(nomad, names))
+
+
+def job_document(environment: str, job: Standing) -> Mapping[str, Any]:
+    """Return one job as `--json` prints it."""
+    current, deployment = job.current, job.deployment
+    return {
+        "name": job.name,
+        "state": job.state,
+        "version": current.version if current else None,
+        "stable": current.stable if current else None,
+        "tag": current.tag if current else None,
+        "release": job.release,
+        "submitted": current.submitted.isoformat(timespec="seconds") if current else None,
+        **job.counts,
+        "deployment": deployment.id if deployment else None,
+        "deployment_status": deployment.status if deployment else None,
+        "deployment_description": deployment.description if deployment else None,
+        "next": job.next_command(environment),
+    }
+
+
+def sentences(status: Status) -> list[str]:
+    """Return what has to be said beside the table: the lock, and how the last run ended."""
+    said = []
+    if status.holder is not None:
+        said.append(f"The lock is held by {status.holder}.")
+    last = status.last
+    if last is None:
+        said.append("No run is recorded.")
+    elif status.died is not None:
+        said.append(_died(last))
+    elif last.outcome != "running":
+        said.append(_ended(last))
+    for job in status.jobs:
+        if job.deployment is not None and job.state in {"failed", "deploying", "canary"}:
+            said.append(f"{job.name}: {job.deployment.description}.")
+    commands = [one.next_command(status.environment) for one in status.jobs]
+    pending = sorted({one for one in commands if one}, key=commands.index)
+    if len(pending) > 1 and all(" run " in one for one in pending):
+        pending = [f"flowrexctl run {status.environment}"]
+    said.extend(f"Next: {command}" for command in pending)
+    if status.died is not None and not pending:
+        said.append(f"Next: flowrexctl run {status.environment}")
+    return said
+
+
+def _what(last: Release) -> str:
+    version = f" of {last.version}" if last.version else ""
+    return f"The last {last.kind}{version} by {last.who}, started {last.started}"
+
+
+def _died(last: Release) -> str:
+    done = ", ".join(f"{name} ({job.get('result')})" for name, job in last.jobs.items())
+    reached = f"It had done: {done}." if done else "It had not finished any job."
+    return (
+        f"{_what(last)}, ended without a word: its process {last.holder.get('pid')} was killed or "
+        f"its machine stopped. {reached} What Nomad had begun went on, as the table shows."
+    )
+
+
+def _ended(last: Release) -> str:
+    words = {
+        "done": "is done",
+        "canary": "ended with a healthy canary",
+        "failed": "failed",
+        "stale": "stopped, since its plan was stale",
+        "interrupted": "was interrupted; what Nomad had begun went on",
+        "unreachable": "lost a server; what Nomad had begun went on",
+        "lock-lost": "lost its lock; what Nomad had begun went on",
+        "error": "ended with an error",
+    }
+    text = f"{_what(last)}, {words.get(last.outcome, last.outcome)}"
+    first = (last.message or "").partition("\n")[0]
+    return f"{text}: {first}" if last.outcome in {"failed", "stale"} and first else f"{text}."
