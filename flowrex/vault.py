@@ -45,6 +45,21 @@ class VaultHealth:
     cluster_id: str
 
 
+@dataclass(frozen=True)
+class Lease:
+    """A secret that Vault made for the caller and takes back.
+
+    Attributes:
+        id: by which it is renewed or revoked.
+        duration_s: seconds that it lives unless it is renewed.
+        values: what was made, by name.
+    """
+
+    id: str
+    duration_s: int
+    values: Mapping[str, Secret]
+
+
 class VaultClient:
     """One Vault, asked with one token."""
 
@@ -101,6 +116,19 @@ class VaultClient:
             The answer's `data` or `auth`; empty where Vault answers nothing.
         """
         return self._send("post", path, body or {})
+
+    def lease(self, path: str) -> Lease:
+        """Let Vault make a secret, such as a database login, and return it.
+
+        Args:
+            path: for example `database/creds/backend`.
+
+        Raises:
+            NotFound: there is no such role.
+        """
+        answer = self._answer("get", path)
+        values = {key: Secret(str(value)) for key, value in answer["data"].items()}
+        return Lease(answer["lease_id"], int(answer["lease_duration"]), values)
 
     def list(self, path: str) -> list[str]:
         """Return the names under a path; none where nothing is."""
@@ -164,8 +192,8 @@ class VaultClient:
         Raises:
             ServerUnreachable: it does not answer.
         """
-        codes = "standbycode=200&sealedcode=200&uninitcode=200"
-        found = self._send("get", f"sys/health?{codes}", quoted=True)
+        codes = dict.fromkeys(("standbycode", "sealedcode", "uninitcode"), "200")
+        found = self._answer("get", "sys/health", query=codes)
         return VaultHealth(
             bool(found["initialized"]),
             bool(found["sealed"]),
@@ -195,21 +223,25 @@ class VaultClient:
         return not self.write("sys/unseal", {"key": key.reveal()})["sealed"]
 
     def _send(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        answer = self._answer(method, path, body)
+        return dict(answer.get("auth") or answer.get("data") or answer)
+
+    def _answer(
         self,
         method: str,
         path: str,
         body: Mapping[str, Any] | None = None,
-        *,
-        quoted: bool = False,
+        query: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        url = f"/v1/{path if quoted else quote(path, safe='/:')}"
         arguments: dict[str, Any] = {} if body is None else {"json": dict(body)}
+        if query:
+            arguments["params"] = query
         with mapped(self.address):
-            answer = getattr(self._vault.adapter, method)(url, **arguments)
-        if not isinstance(answer, dict):
-            return {}
-        found = answer.get("auth") or answer.get("data") or answer
-        return dict(found)
+            send = getattr(self._vault.adapter, method)
+            answer = send(f"/v1/{quote(path, safe='/:')}", **arguments)
+        return answer if isinstance(answer, dict) else {}
 
 
 @contextmanager

@@ -118,27 +118,10 @@ def database_login(
     """Take a database login from Vault as a job."""
 
     def login(role: str) -> Login:
-        found = vault_as(role).read(f"database/creds/{role}")
-        assert found is not None
+        lease = vault_as(role).lease(f"database/creds/{role}")
+        username, password = (lease.values[key].reveal() for key in ("username", "password"))
         where = target.environment.postgres
-        return Login(
-            found["username"],
-            Secret(
-                f"postgresql://{found['username']}:{found['password']}"
-                f"@{where.host}:{where.port}/{where.database}"
-            ),
-            _newest_lease(target.vault, role, found["username"]),
-        )
+        dsn = f"postgresql://{username}:{password}@{where.host}:{where.port}/{where.database}"
+        return Login(username, Secret(dsn), lease.id)
 
     return login
-
-
-def _newest_lease(vault: VaultClient, role: str, username: str) -> str:
-    prefix = f"database/creds/{role}"
-    leases = vault.list(f"sys/leases/lookup/{prefix}")
-    found = [
-        vault.write("sys/leases/lookup", {"lease_id": f"{prefix}/{lease}"}) for lease in leases
-    ]
-    newest = max(found, key=lambda lease: lease["issue_time"])
-    assert username
-    return str(newest["id"])

@@ -156,6 +156,21 @@ def test_health_is_told_without_failing_while_sealed(
     assert server.last_request.qs["sealedcode"] == ["200"]
 
 
+def test_a_lease_keeps_its_id_and_hides_its_values(
+    server: requests_mock.Mocker, vault: VaultClient
+) -> None:
+    answer = {
+        "lease_id": "database/creds/backend/x",
+        "lease_duration": 300,
+        "data": {"password": "p1"},
+    }
+    server.get(f"{ADDRESS}/v1/database/creds/backend", json=answer)
+    lease = vault.lease("database/creds/backend")
+    assert (lease.id, lease.duration_s) == ("database/creds/backend/x", 300)
+    assert lease.values == {"password": Secret("p1")}
+    assert "p1" not in repr(lease)
+
+
 def test_an_empty_list_is_no_error(server: requests_mock.Mocker, vault: VaultClient) -> None:
     server.register_uri("LIST", f"{ADDRESS}/v1/pki/issuers", status_code=404, json={"errors": []})
     assert vault.list("pki/issuers") == []
