@@ -9,7 +9,13 @@ from typing import Any
 
 import asyncpg
 
-from flowrex.errors import FlowrexError, PermissionRefused, ServerRefused, ServerUnreachable
+from flowrex.errors import (
+    ConfigurationError,
+    FlowrexError,
+    PermissionRefused,
+    ServerRefused,
+    ServerUnreachable,
+)
 from flowrex.secret import Secret
 from generator.bootstrap.postgres_plan import VAULT, Wish, cluster_wishes, database_wishes
 from generator.bootstrap.report import State, Step
@@ -17,6 +23,7 @@ from generator.bootstrap.step import ensure
 
 CONNECT_TIMEOUT_S = 10
 COMMAND_TIMEOUT_S = 60
+_DSN_FORM = "Write it as postgresql://USER:PASSWORD@HOST:PORT/postgres."
 _DSN_HINT = "FLOWREX_DATABASE_ADMIN_URL names PostgreSQL's administrator."
 
 
@@ -32,6 +39,7 @@ class Server:
 
         Raises:
             ServerUnreachable: PostgreSQL does not answer, or refuses.
+            ConfigurationError: the DSN is none.
         """
         self._loop = asyncio.new_event_loop()
         other = {} if database is None else {"database": database}
@@ -45,6 +53,10 @@ class Server:
                         **other,
                     )
                 )
+        except ValueError:
+            self._loop.close()
+            # What is wrong with it would be quoted, its password included.
+            raise ConfigurationError("PostgreSQL's DSN can't be read", hint=_DSN_FORM) from None
         except FlowrexError:
             self._loop.close()
             raise

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from flowrex import keys
+from generator.bootstrap.consul_auth import method, rules
+from generator.bootstrap.consul_rules import GRANTS
+
+BY_NAME = {grant.name: grant for grant in GRANTS}
+
+
+def test_a_token_is_found_again_by_its_accessor() -> None:
+    accessors = {grant.accessor for grant in GRANTS}
+    assert len(accessors) == len(GRANTS)
+    # Changing it would leave the old token alive and unseen.
+    assert BY_NAME["operator"].accessor == "e451360f-48bf-508a-8215-fa52b73594af"
+
+
+def test_only_what_has_no_identity_of_its_own_has_a_token() -> None:
+    assert {g.name for g in GRANTS if g.token} == {"operator", "consul-agent", "nomad"}
+
+
+@pytest.mark.parametrize("job", ["backend", "nginx"])
+def test_a_job_reads_and_never_writes(job: str) -> None:
+    assert "write" not in BY_NAME[job].rules
+
+
+def test_the_backend_sees_the_emergency_switch_and_no_other_key() -> None:
+    assert BY_NAME["backend"].rules.strip() == f'key "{keys.EMERGENCY}" {{ policy = "read" }}'
+
+
+def test_nobody_may_change_acls() -> None:
+    for grant in GRANTS:
+        assert "acl" not in grant.rules
+        assert "operator =" not in grant.rules
+
+
+def test_identities_are_those_that_nomad_meant_for_consul() -> None:
+    config = method("http://nomad/jwks")["Config"]
+    assert config["BoundAudiences"] == ["consul.io"]
+    assert config["JWKSURL"] == "http://nomad/jwks"
+
+
+def test_a_service_may_register_itself_and_a_task_has_its_jobs_role() -> None:
+    service, task = rules("trading")
+    assert (service["BindType"], service["BindName"]) == ("service", "${value.nomad_service}")
+    assert (task["BindType"], task["BindName"]) == ("role", "flowrex-${value.nomad_job_id}")
+
+
+def test_identities_of_other_namespaces_are_bound_to_nothing() -> None:
+    for rule in rules("trading"):
+        assert rule["Selector"].endswith('value.nomad_namespace == "trading"')
