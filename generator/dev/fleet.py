@@ -37,6 +37,8 @@ class Server:
         again: what is done before a second try, where the first did not get ready.
         clear: removes what a killed one left in its folder; none of its processes is there.
         ready_s: how long it may take to be ready.
+        settle_s: how long it may take at its first try once it can be asked, where a second try is
+            quicker than waiting longer.
         tasks: whether its child processes outlive it on purpose.
     """
 
@@ -52,6 +54,7 @@ class Server:
     again: Callable[[], None] = _nothing
     clear: Callable[[], None] = _nothing
     ready_s: float = 45.0
+    settle_s: float | None = None
     tasks: bool = False
 
     def fingerprint(self, command: Command) -> str:
@@ -161,6 +164,9 @@ def nomad_agent(layout: Layout, node: Node, binary: Path, version: str) -> Serve
         prepare=partial(nomad.prepare, layout, node),
         reachable=partial(nomad.leader_problem, layout),
         open_up=partial(nomad.start_acls, layout) if node.is_server else _nothing,
+        # A new server has no key yet when its own client registers, about every other time; the
+        # client tries again half a minute later, a new start right away.
+        settle_s=2.5 if node.is_server else None,
         tasks=True,
     )
 

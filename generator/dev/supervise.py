@@ -79,7 +79,7 @@ class Supervisor:
             process.stop(record.identity, first=stop_signal(server.name))
         self._start(server)
         try:
-            self._ready(server, server.ready_s)
+            self._ready(server, server.ready_s, server.settle_s)
         except ServerUnreachable:
             # Once more, after what may help: a replica that can't follow is copied afresh.
             self._stop(server)
@@ -128,11 +128,13 @@ class Supervisor:
             )
         )
 
-    def _ready(self, server: Server, within_s: float) -> None:
+    def _ready(self, server: Server, within_s: float, settle_s: float | None = None) -> None:
         deadline = time.monotonic() + within_s
         if server.reachable is not None:
             self._wait(server, server.reachable, deadline)
         server.open_up()
+        if settle_s is not None:
+            deadline = min(deadline, time.monotonic() + settle_s)
         self._wait(server, server.problem, deadline)
 
     def _wait(self, server: Server, problem: Problem, deadline: float) -> None:
