@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from socket import socket
 from types import FrameType
@@ -21,6 +22,8 @@ from uvicorn_worker import UvicornWorker
 from app.services import Services
 
 _log = logging.getLogger("app.worker")
+
+_LAST_WORD_S = 0.25
 
 
 class DrainingServer(Server):
@@ -67,11 +70,33 @@ class DrainingServer(Server):
         # Where the worker was asked to leave by itself, the master goes on watching its heartbeat.
         heart = asyncio.create_task(self._beat())
         try:
+            await self._close_the_door(sockets or [])
             await super().shutdown(sockets)
         finally:
             heart.cancel()
             with suppress(asyncio.CancelledError):
                 await heart
+
+    async def _close_the_door(self, sockets: list[socket]) -> None:
+        # Closing a listening socket resets the connections that the kernel has already made and
+        # nobody has accepted; closing a connection at once resets the request that is on its way
+        # in. So the queue is emptied first, and what came in last gets a moment to say its request.
+        accepted = [connection for door in sockets for connection in _queued(door)]
+        for server in self.servers:
+            server.close()
+        for door in sockets:
+            door.close()
+        loop = asyncio.get_running_loop()
+        for connection in accepted:
+            with suppress(OSError):
+                await loop.connect_accepted_socket(self._protocol, connection)
+        await asyncio.sleep(_LAST_WORD_S)
+
+    def _protocol(self) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
 
     def _drain(self) -> None:
         if self._services.drain.begin(time.monotonic()):
@@ -107,6 +132,14 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         await server.serve(sockets=self.sockets)
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+
+def _queued(door: socket) -> Iterator[socket]:
+    with suppress(OSError):  # nothing more is queued
+        while True:
+            connection, _ = door.accept()
+            connection.setblocking(False)
+            yield connection
 
 
 def _without_colours(record: logging.LogRecord) -> bool:
