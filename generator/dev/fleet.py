@@ -164,6 +164,7 @@ def nomad_agent(layout: Layout, node: Node, binary: Path, version: str) -> Serve
         prepare=partial(nomad.prepare, layout, node),
         reachable=partial(nomad.leader_problem, layout),
         open_up=partial(nomad.start_acls, layout) if node.is_server else _nothing,
+        again=partial(nomad.forget_client, layout, node),
         # A new server has no key yet when its own client registers, about every other time; the
         # client tries again half a minute later, a new start right away.
         settle_s=2.5 if node.is_server else None,
