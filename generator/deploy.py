@@ -218,6 +218,7 @@ def follow_service(
     except BlockedError as error:
         if seen.deployment is not None:
             watch.nomad.deployments.fail(seen.deployment.id)
+            _see_revert(watch, seen, seen.deployment)
         cause = f"found no place for {watch.placement_s:.0f} s and was given up"
         raise given_up(watch, seen, cause) from error
 
@@ -296,12 +297,18 @@ def failed(watch: Watch, seen: Facts) -> DeploymentFailed:
     deployment = seen.deployment
     assert deployment is not None
     watch.tell(Event(seen.job, "failed", deployment.description, {"deployment": deployment.id}))
-    if deployment.status == "failed" and any(g.auto_revert for g in deployment.groups.values()):
-        seen.reverted_to = reverted_to(watch, seen.job, seen.version)
-        if seen.reverted_to is not None:
-            text = f"Nomad went back to version {seen.reverted_to}"
-            watch.tell(Event(seen.job, "reverted", text, {"version": seen.reverted_to}))
+    if deployment.status == "failed":
+        _see_revert(watch, seen, deployment)
     return given_up(watch, seen, None)
+
+
+def _see_revert(watch: Watch, seen: Facts, deployment: Deployment) -> None:
+    if not any(group.auto_revert for group in deployment.groups.values()):
+        return
+    seen.reverted_to = reverted_to(watch, seen.job, seen.version)
+    if seen.reverted_to is not None:
+        text = f"Nomad went back to version {seen.reverted_to}"
+        watch.tell(Event(seen.job, "reverted", text, {"version": seen.reverted_to}))
 
 
 def given_up(watch: Watch, seen: Facts, cause: str | None) -> DeploymentFailed:

@@ -52,7 +52,8 @@ def explain(facts: Facts, environment: str, *, cause: str | None = None) -> Diag
         environment: the environment's name, for the commands.
         cause: why the run gave up, where Nomad did not end the deployment itself.
     """
-    culprits = facts.culprits[:_ALLOCATIONS]
+    superseded = facts.deployment is not None and facts.deployment.status == "cancelled"
+    culprits = [] if superseded else facts.culprits[:_ALLOCATIONS]
     evidence = [f"can't be placed: {sentence}" for sentence in facts.placement]
     for allocation in culprits:
         evidence.extend(_allocation(allocation, facts))

@@ -53,6 +53,19 @@ class Holder:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return cls(who=who, host=socket.gethostname(), pid=os.getpid(), since=now, what=what)
 
+    @property
+    def gone(self) -> bool:
+        """Whether it was a process of this machine that is not there any more."""
+        if self.host != socket.gethostname():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except (PermissionError, OverflowError):
+            pass  # somebody else's
+        return False
+
     def __str__(self) -> str:
         try:
             held = datetime.now(UTC) - datetime.fromisoformat(self.since)
@@ -107,18 +120,18 @@ class HeldLock:
                 self._consul.session_renew(self._session)
                 entry = self._consul.kv_get(self._key)
             except NotFound:
-                self._error = _lost("its session has ended in Consul")
+                self._error = _lost(self._key, "its session has ended in Consul")
                 return
             except ServerUnreachable as error:
                 if time.monotonic() - renewed >= self._ttl_s:
                     self._error = ServerUnreachable(
                         f"the lock could not be renewed for {self._ttl_s} s: {error.message}",
-                        hint=_GOES_ON,
+                        hint=_goes_on(self._key),
                     )
                     return
                 continue
             if entry is None or entry.session != self._session:
-                self._error = _lost("somebody removed it")
+                self._error = _lost(self._key, "somebody removed it")
                 return
             renewed = time.monotonic()
 
@@ -130,11 +143,20 @@ class HeldLock:
             self._consul.session_destroy(self._session)
 
 
-_GOES_ON = "What Nomad has begun goes on without this run; look: flowrexctl status ENV"
+def _environment(key: str) -> str:
+    return key.rsplit("/", 1)[-1]
 
 
-def _lost(why: str) -> LockLost:
-    return LockLost(f"the deployment lock was lost: {why}; this run stops here", hint=_GOES_ON)
+def _goes_on(key: str) -> str:
+    return (
+        "What Nomad has begun goes on without this run; look: "
+        f"flowrexctl status {_environment(key)}"
+    )
+
+
+def _lost(key: str, why: str) -> LockLost:
+    text = f"the deployment lock was lost: {why}; this run stops here"
+    return LockLost(text, hint=_goes_on(key))
 
 
 @contextmanager
@@ -196,7 +218,7 @@ def _acquire(
     while not consul.kv_put(key, mine, acquire=session):
         entry, index = consul.kv_wait(key, index, max(0.1, min(_WAIT_STEP_S, wait_s)))
         current = _holder(entry)
-        environment = key.rsplit("/", 1)[-1]
+        environment = _environment(key)
         if time.monotonic() >= end:
             raise LockHeld(
                 f"{environment} is being changed by {current or 'somebody'}",

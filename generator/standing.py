@@ -52,12 +52,16 @@ class Standing:
             return self._batch_state()
         if self.current.stop:
             return "stopped"
-        if self.canary_waits:
+        if self.canary_waits and self._canary_healthy():
             return "canary"
         if self.deployment is None:
             return self.current.status
         words = {"successful": "in service", "running": "deploying"}
         return words.get(self.deployment.status, self.deployment.status)
+
+    def _canary_healthy(self) -> bool:
+        groups = self.deployment.groups.values() if self.deployment else ()
+        return all(one.healthy >= one.desired_canaries for one in groups)
 
     def _batch_state(self) -> str:
         assert self.current is not None

@@ -98,7 +98,8 @@ def sentences(status: Status) -> list[str]:
     """Return what has to be said beside the table: the lock, and how the last run ended."""
     said = []
     if status.holder is not None:
-        said.append(f"The lock is held by {status.holder}.")
+        dead = " That process is gone; its lock expires by itself." if status.holder.gone else ""
+        said.append(f"The lock is held by {status.holder}.{dead}")
     last = status.last
     if last is None:
         said.append("No run is recorded.")

@@ -122,7 +122,11 @@ class Watch:
                     since = now
                     self.tell(Event(job, "unreachable", f"{error.message}; asking again"))
                 if now - since >= self.patience_s:
-                    raise
+                    raise ServerUnreachable(
+                        error.message,
+                        hint="What Nomad has begun goes on without this run. When the server "
+                        f"answers again: flowrexctl status {self.environment}",
+                    ) from error
                 self.clock.sleep(1)
 
     def evaluation(self, job: str, evaluation_id: str, end: float) -> Evaluation:
