@@ -37,7 +37,9 @@ def session(consul: ConsulClient) -> None:
 
 def register(service: str) -> Action:
     def act(consul: ConsulClient) -> None:
-        body = {"Name": service, "ID": "privileges-probe", "Port": 1}
+        # Critical from the first moment, so that nobody is ever sent there.
+        check = {"TTL": "1h", "Status": "critical"}
+        body = {"Name": service, "ID": "privileges-probe", "Port": 1, "Check": check}
         consul.request("PUT", "/v1/agent/service/register", body)
         consul.request("PUT", "/v1/agent/service/deregister/privileges-probe")
 
