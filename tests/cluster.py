@@ -114,7 +114,9 @@ def running(base: int, *, nodes: int = 1, deploy: bool = True) -> Iterator[Clust
         nodes: Nomad clients.
         deploy: whether the application is built and deployed.
     """
-    folder = Path(tempfile.mkdtemp(prefix="flowrex-cluster-"))
+    reused = os.environ.get("FLOWREX_TEST_CLUSTER")
+    folder = Path(reused) if reused else Path(tempfile.mkdtemp(prefix="flowrex-cluster-"))
+    folder.mkdir(exist_ok=True)
     folder.chmod(0o755)  # PostgreSQL runs as a user of its own
     project = folder / "project"
     copy_project(project)
@@ -123,12 +125,10 @@ def running(base: int, *, nodes: int = 1, deploy: bool = True) -> Iterator[Clust
         cluster.run("dev", "up", "--nodes", str(nodes), timeout=1800)
         if deploy:
             cluster.run("build", "--push", "dev")
-            cluster.run("run", "dev", "--yes")
+            cluster.run("run", "dev", "--yes", "--promote")
         yield cluster
     finally:
-        if os.environ.get("FLOWREX_KEEP_CLUSTER"):
-            sys.stderr.write(f"cluster kept: FLOWREX_DEV_DIR={cluster.state}\n")
-        else:
+        if not reused:
             cluster.run("dev", "down", expect=tuple(range(10)))
             shutil.rmtree(folder, ignore_errors=True)
 

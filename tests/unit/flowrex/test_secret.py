@@ -18,7 +18,14 @@ VALUE = "correct horse"
 
 def test_no_way_of_printing_shows_it() -> None:
     secret = Secret(VALUE)
-    shown = [repr(secret), str(secret), f"{secret}", f"{secret!r:>40}", "%s" % secret, f"{[secret]}"]
+    shown = [
+        repr(secret),
+        str(secret),
+        f"{secret}",
+        f"{secret!r:>40}",
+        "%s" % secret,
+        f"{[secret]}",
+    ]
     assert not any(VALUE in text for text in shown)
 
 
