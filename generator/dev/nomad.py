@@ -175,7 +175,7 @@ client {{
     "fingerprint.denylist" = "{_CLOUDS}"
   }}
 
-  chroot_env {{
+  chroot_env = {{
 {chroot}
   }}
 }}
