@@ -45,6 +45,7 @@ class DrainingServer(Server):
         super().__init__(config)
         self._services = services
         self._parent_pid = parent_pid
+        self._announced = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain; SIGQUIT, and a second SIGINT, end it at once."""
@@ -54,12 +55,16 @@ class DrainingServer(Server):
             self.should_exit = True
             self.force_exit = True
             return
-        self._drain()
+        # Only the flag: this interrupts any line of the program, also one that holds the lock which
+        # logging or the metrics would wait for.
+        self._services.drain.begin(time.monotonic())
 
     async def on_tick(self, counter: int) -> bool:
         """Look ten times a second whether it is time to go."""
         if os.getppid() != self._parent_pid:
-            self._drain()
+            self._services.drain.begin(time.monotonic())
+        if self._services.drain.active:
+            self._announce()
         if await super().on_tick(counter):
             return True
         drain_s = self._services.settings.drain_s
@@ -98,8 +103,9 @@ class DrainingServer(Server):
         )
         return protocol
 
-    def _drain(self) -> None:
-        if self._services.drain.begin(time.monotonic()):
+    def _announce(self) -> None:
+        if not self._announced:
+            self._announced = True
             self._services.metrics.draining.set(1)
             _log.info("draining", extra={"seconds": self._services.settings.drain_s})
 
