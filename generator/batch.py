@@ -67,14 +67,13 @@ def follow(watch: Watch, current: JobVersion, evaluation_id: str | None) -> int:
 def _wait(watch: Watch, current: JobVersion, seen: Facts, end: float) -> None:
     index = 0
     blocked_since: float | None = None
-    told: set[tuple[str, str, str]] = set()
     while True:
         allocations, index = watch.ask(
             seen.job, watch.nomad.allocations.wait_job, seen.job, index, watch.step_s
         )
         own = [one for one in allocations if one.job_version == current.version]
         seen.see_allocations(own)
-        watch.tell_tasks(seen, told)
+        watch.tell_tasks(seen)
         match state(own, current.version, current.count):
             case "complete":
                 return

@@ -45,6 +45,7 @@ class Facts:
         placement: why allocations can't be placed, in sentences.
         logs: (allocation, task) to the last lines that it wrote.
         reverted_to: the version that Nomad went back to, by itself.
+        told: the task events that a person was told of.
     """
 
     job: str
@@ -55,6 +56,7 @@ class Facts:
     placement: tuple[str, ...] = ()
     logs: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     reverted_to: int | None = None
+    told: set[tuple[str, str, str]] = field(default_factory=set)
 
     def see_allocations(self, allocations: Iterable[Allocation]) -> None:
         """Remember the allocations."""

@@ -122,7 +122,7 @@ def document(environment: str, release: str, plans: Sequence[JobPlan]) -> dict[s
 
 def _job_document(plan: JobPlan) -> Mapping[str, Any]:
     return {
-        "name": plan.job.name,
+        "job": plan.job.name,
         "kind": plan.job.kind,
         "action": plan.action,
         "version": plan.version,

@@ -79,8 +79,9 @@ def job_document(environment: str, job: Standing) -> Mapping[str, Any]:
     """Return one job as `--json` prints it."""
     current, deployment = job.current, job.deployment
     return {
-        "name": job.name,
+        "job": job.name,
         "state": job.state,
+        "waits_for_promotion": job.canary_waits,
         "version": current.version if current else None,
         "stable": current.stable if current else None,
         "tag": current.tag if current else None,

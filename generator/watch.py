@@ -175,7 +175,6 @@ class Watch:
         declared = declared_checks(current)
         index, said = 0, ""
         blocked_since: float | None = None
-        tasks_told: set[tuple[str, str, str]] = set()
         while True:
             deployment, index = self.ask(
                 seen.job, self.nomad.deployments.wait, deployment.id, index, self.step_s
@@ -187,7 +186,7 @@ class Watch:
                 return deployment
             checks = self.ask(seen.job, facts.consul_checks, self.consul, declared)
             seen.see_checks(checks)
-            self.tell_tasks(seen, tasks_told)
+            self.tell_tasks(seen)
             if (text := progress(deployment)) != said:
                 said = text
                 self.tell(Event(seen.job, "progress", text, {"deployment": deployment.id}))
@@ -233,20 +232,15 @@ class Watch:
             raise BlockedError
         return since
 
-    def tell_tasks(self, seen: Facts, told: set[tuple[str, str, str]]) -> None:
-        """Tell what happened to tasks since the last call.
-
-        Args:
-            seen: the allocations.
-            told: what was told already; grows.
-        """
+    def tell_tasks(self, seen: Facts) -> None:
+        """Tell what happened to tasks since the last call."""
         for allocation in seen.allocations.values():
             for name, task in allocation.tasks.items():
                 for event in task.events:
                     key = (allocation.id, name, f"{event.time}{event.type}")
-                    if key in told:
+                    if key in seen.told:
                         continue
-                    told.add(key)
+                    seen.told.add(key)
                     who = f"{allocation.short_id} {name}"
                     text = f"{who}: {event.message or event.type}"
                     self.tell(Event(seen.job, "task", text, {"allocation": allocation.id}))
