@@ -37,6 +37,8 @@ def command(
     from generator.dev.settings import read
 
     environment = load_environment(push_to, overrides) if push_to else None
+    # A missing key is told before the work, not after it.
+    store = store_of(environment, os.environ) if environment else None
     if version is None:
         version = environment.release.version if environment else __version__
     progress = Progress()
@@ -45,12 +47,10 @@ def command(
         artifact = build(
             project_root(), version, cache=read(os.environ).cache / "packages", environ=os.environ
         )
-        progress(f"built {version}; uploading …" if environment else "")
         pushed = None
-        if environment:
-            pushed = push(
-                artifact, store_of(environment, os.environ), environment.s3.artifacts_bucket
-            )
+        if environment and store:
+            progress(f"built {version}; uploading …")
+            pushed = push(artifact, store, environment.s3.artifacts_bucket)
     finally:
         progress.clear()
     if as_json:
