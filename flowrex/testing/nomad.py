@@ -1,0 +1,182 @@
+"""A Nomad in memory with the client's face; time passes when somebody waits.
+
+See `flowrex.testing.scheduler` for how jobs behave in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flowrex.errors import NotFound, ServerRefused
+from flowrex.nomad.jobs import IndexConflict, Submitted
+from flowrex.nomad.model import Allocation, Deployment, Evaluation, JobVersion
+from flowrex.testing.scheduler import Scheduler
+
+Spec = Mapping[str, Any]
+
+
+class FakeNomad(Scheduler):
+    """Stands in for `flowrex.nomad.NomadClient`.
+
+    Attributes:
+        logs: (task, stream) to what `tail` answers.
+        written: every change that was asked for, as (verb, job).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logs: dict[tuple[str, str], str] = {}
+        self.written: list[tuple[str, str]] = []
+        self.jobs = _Jobs(self)
+        self.deployments = _Deployments(self)
+        self.allocations = _Allocations(self)
+
+    def leader(self) -> str:
+        """Return an address."""
+        self.answer()
+        return "127.0.0.1:4647"
+
+
+class _Jobs:
+    def __init__(self, nomad: FakeNomad) -> None:
+        self._nomad = nomad
+
+    def parse(self, hcl: str, *, variables: str = "") -> dict[str, Any]:
+        self._nomad.answer()
+        spec: dict[str, Any] = json.loads(hcl)
+        return spec
+
+    def plan(self, job: Spec) -> dict[str, Any]:
+        self._nomad.answer()
+        there = self._nomad.known.get(job["ID"])
+        if there is None:
+            return {"Diff": {"Type": "Added"}, "JobModifyIndex": 0}
+        spec = there.current.spec
+        same = not there.current.stop and all(spec.get(k) == job.get(k) for k in job)
+        return {
+            "Diff": {"Type": "None" if same else "Edited"},
+            "JobModifyIndex": there.current.job_modify_index,
+        }
+
+    def register(self, job: Spec, *, expected_index: int, source: str | None = None) -> Submitted:
+        self._nomad.answer()
+        there = self._nomad.known.get(job["ID"])
+        index = there.current.job_modify_index if there else 0
+        if index != expected_index:
+            raise IndexConflict(f"Enforcing job modify index {expected_index}: it is {index}")
+        self._nomad.written.append(("register", job["ID"]))
+        return self._nomad.add_version(job)
+
+    def get(self, job_id: str) -> JobVersion:
+        return self._nomad.job(job_id).current
+
+    def find(self, job_id: str) -> JobVersion | None:
+        try:
+            return self.get(job_id)
+        except NotFound:
+            return None
+
+    def versions(self, job_id: str) -> list[JobVersion]:
+        return self._nomad.job(job_id).versions[::-1]
+
+    def version_diffs(self, job_id: str) -> tuple[list[JobVersion], list[dict[str, Any]]]:
+        versions = self.versions(job_id)
+        return versions, [{"Type": "Edited"} for _ in versions[1:]]
+
+    def revert(self, job_id: str, version: int, *, current: int) -> Submitted:
+        job = self._nomad.job(job_id)
+        if job.current.version != current:
+            raise ServerRefused(
+                f"Current job has version {job.current.version}; enforcing version {current}"
+            )
+        target = next((one for one in job.versions if one.version == version), None)
+        if target is None:
+            raise ServerRefused(f"job {job_id!r} at version {version} not found")
+        self._nomad.written.append(("revert", job_id))
+        return self._nomad.add_version({**target.spec, "Stop": False})
+
+    def tag(self, job_id: str, version: int, name: str, description: str = "") -> None:
+        if any(one.tag == name for one in self._nomad.job(job_id).versions):
+            raise ServerRefused(f"tag {name!r} already exists on a different version")
+        self._nomad.change_version(job_id, version, VersionTag={"Name": name})
+
+    def untag(self, job_id: str, name: str) -> None:
+        for one in self._nomad.job(job_id).versions:
+            if one.tag == name:
+                self._nomad.change_version(job_id, one.version, VersionTag=None)
+
+    def stop(self, job_id: str, *, purge: bool = False) -> str:
+        job = self._nomad.job(job_id)
+        self._nomad.written.append(("stop", job_id))
+        if purge:
+            del self._nomad.known[job_id]
+            return ""
+        return self._nomad.add_version({**job.current.spec, "Stop": True}).evaluation_id
+
+    def evaluation(self, evaluation_id: str) -> Evaluation:
+        self._nomad.answer()
+        for job in self._nomad.known.values():
+            for one in job.evaluations:
+                if one.id == evaluation_id:
+                    return one
+        raise NotFound("evaluation not found")
+
+    def wait_evaluation(
+        self, evaluation_id: str, index: int, wait_s: float
+    ) -> tuple[Evaluation, int]:
+        return self.evaluation(evaluation_id), self._nomad.index
+
+    def evaluations(self, job_id: str) -> list[Evaluation]:
+        return list(self._nomad.job(job_id).evaluations)
+
+
+class _Deployments:
+    def __init__(self, nomad: FakeNomad) -> None:
+        self._nomad = nomad
+
+    def of_job(self, job_id: str) -> list[Deployment]:
+        self._nomad.answer()
+        job = self._nomad.known.get(job_id)
+        return job.deployments[::-1] if job else []
+
+    def get(self, deployment_id: str) -> Deployment:
+        job, position = self._nomad.find(deployment_id)
+        return job.deployments[position]
+
+    def wait(self, deployment_id: str, index: int, wait_s: float) -> tuple[Deployment, int]:
+        self._nomad.tick()
+        return self.get(deployment_id), self._nomad.index
+
+    def allocations(self, deployment_id: str) -> list[Allocation]:
+        job, _ = self._nomad.find(deployment_id)
+        return [one for one in job.allocations if one.deployment_id == deployment_id]
+
+    def promote(self, deployment_id: str) -> None:
+        self._nomad.promote(deployment_id)
+        self._nomad.written.append(("promote", self.get(deployment_id).job_id))
+
+    def fail(self, deployment_id: str) -> None:
+        self._nomad.fail(deployment_id)
+        self._nomad.written.append(("fail", self.get(deployment_id).job_id))
+
+
+class _Allocations:
+    def __init__(self, nomad: FakeNomad) -> None:
+        self._nomad = nomad
+
+    def of_job(self, job_id: str) -> list[Allocation]:
+        self._nomad.answer()
+        job = self._nomad.known.get(job_id)
+        return job.allocations[::-1] if job else []
+
+    def wait_job(self, job_id: str, index: int, wait_s: float) -> tuple[list[Allocation], int]:
+        self._nomad.tick()
+        return self.of_job(job_id), self._nomad.index
+
+    def tail(
+        self, allocation_id: str, task: str, *, stream: str = "stdout", max_bytes: int = 65536
+    ) -> str:
+        self._nomad.answer()
+        return self._nomad.logs.get((task, stream), "")
