@@ -280,7 +280,7 @@ def _show_status(found: ClusterStatus) -> None:
         )
         for one in found.servers
     ]
-    show(table(rows, ("SERVER", "STATE", "PID", "PORT", "VERSION", "UP", "LOG")))
+    show(table(rows, ("SERVER", "STATE", "PID", "PORT", "VERSION", "UP", "LOG OR REASON")))
     if found.stopped:
         say("The cluster is down. `flowrexctl dev up` starts it.")
     elif not found.configured:

@@ -6,6 +6,7 @@ for every Nomad on the machine, so ours are told by their allocations' ids.
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterable
@@ -97,7 +98,8 @@ def _removed(folder: Path, tries: int) -> bool:
 
 
 def _folders(top: Path) -> list[Path]:
-    return [entry for entry in top.rglob("*") if entry.is_dir()] if top.is_dir() else []
+    """Return the folders inside; other Nomads' come and go meanwhile, which os.walk bears."""
+    return [Path(where, name) for where, names, _ in os.walk(top) for name in names]
 
 
 def _nomad_runs() -> bool:

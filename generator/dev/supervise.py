@@ -14,7 +14,7 @@ from generator.dev.layout import MARKER
 from generator.dev.state import ClusterState, ServerRecord
 
 _POLL_S = 0.1
-_KEPT_S = 10.0
+_KEPT_S = 6.0
 _TAIL = 12
 
 
