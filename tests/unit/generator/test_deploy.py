@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import pytest
+
+from flowrex.errors import DeploymentFailed, NotFound, ServerUnreachable, StalePlan
+from flowrex.nomad import Deployment
+from generator.deploy import deploy
+from tests.unit.generator.rolling import Rig, spec, step
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def test_a_first_deployment_goes_straight_to_the_end(rig: Rig) -> None:
+    outcome = deploy(rig.watch(), step(rig.nomad, spec()), promote=False)
+    assert (outcome.result, outcome.version, outcome.previous) == ("deployed", 0, None)
+    assert rig.told[0] == "submitted"
+    assert rig.told[-1] == "deployed"
+
+
+def test_an_update_ends_with_a_canary_that_waits(rig: Rig) -> None:
+    rig.in_service(spec(v="1"))
+    outcome = deploy(rig.watch(), step(rig.nomad, spec(v="2")), promote=False)
+    assert (outcome.result, outcome.version, outcome.previous) == ("canary", 1, 0)
+    assert ("promote", "backend") not in rig.nomad.written
+
+
+def test_an_update_that_is_to_be_promoted_goes_to_the_end(rig: Rig) -> None:
+    rig.in_service(spec(v="1"))
+    outcome = deploy(rig.watch(), step(rig.nomad, spec(v="2")), promote=True)
+    assert outcome.result == "deployed"
+    assert rig.nomad.written == [("register", "backend"), ("promote", "backend")]
+    assert rig.nomad.jobs.get("backend").stable
+
+
+def test_a_plan_whose_job_was_changed_since_is_stale_and_nothing_is_written(rig: Rig) -> None:
+    rig.in_service(spec(v="1"))
+    planned = step(rig.nomad, spec(v="2"))
+    rig.in_service(spec(v="other"))
+    with pytest.raises(StalePlan) as caught:
+        deploy(rig.watch(), planned, promote=False)
+    assert "was version 0 and is now version 1" in caught.value.message
+    assert caught.value.hint == "See what a run would change now: flowrexctl plan dev"
+    assert rig.nomad.written == []
+
+
+def test_a_job_that_appeared_or_went_since_the_plan_is_stale(rig: Rig) -> None:
+    planned = step(rig.nomad, spec())
+    rig.in_service(spec())
+    with pytest.raises(StalePlan, match="did not exist"):
+        deploy(rig.watch(), planned, promote=False)
+    planned = step(rig.nomad, spec())
+    rig.nomad.jobs.stop("backend", purge=True)
+    with pytest.raises(StalePlan, match="was removed"):
+        deploy(rig.watch(), planned, promote=False)
+
+
+def test_a_failed_version_is_explained_and_the_version_that_came_back_is_named(rig: Rig) -> None:
+    rig.in_service(spec(v="1"))
+    rig.nomad.logs[("backend", "stderr")] = "starting\nno database\n"
+    with pytest.raises(DeploymentFailed) as caught:
+        deploy(rig.watch(), step(rig.nomad, spec(behaviour="unhealthy")), promote=True)
+    text = caught.value.message
+    assert "backend version 1 was not deployed: Failed due to unhealthy allocations" in text
+    assert "| no database" in text
+    assert "went back to version 0" in text
+    assert "flowrexctl logs dev backend --alloc" in (caught.value.hint or "")
+    assert rig.told[-2:] == ["failed", "reverted"]
+
+
+def test_a_failed_first_version_has_nothing_to_go_back_to(rig: Rig) -> None:
+    with pytest.raises(DeploymentFailed) as caught:
+        deploy(rig.watch(), step(rig.nomad, spec(behaviour="unhealthy")), promote=True)
+    assert "went back" not in caught.value.message
+
+
+def test_a_service_whose_only_deployment_failed_is_started_again(rig: Rig) -> None:
+    job = spec(behaviour="unhealthy")
+    with pytest.raises(DeploymentFailed):
+        deploy(rig.watch(), step(rig.nomad, job), promote=False)
+    rig.nomad.written.clear()
+    with pytest.raises(DeploymentFailed):
+        deploy(rig.watch(), step(rig.nomad, job, "retry"), promote=False)
+    assert rig.nomad.written == [("stop", "backend"), ("register", "backend")]
+
+
+def test_a_job_without_allocations_is_done_at_once(rig: Rig) -> None:
+    outcome = deploy(rig.watch(), step(rig.nomad, spec(count=0)), promote=False)
+    assert outcome.result == "deployed"
+    assert "asks for no allocation" in rig.events[-1].text
+
+
+def test_what_finds_no_place_is_given_up_after_a_while_and_the_old_version_stays(rig: Rig) -> None:
+    rig.in_service(spec(v="1"))
+    with pytest.raises(DeploymentFailed) as caught:
+        deploy(
+            rig.watch(placement_s=5.0),
+            step(rig.nomad, spec(behaviour="unplaceable")),
+            promote=True,
+        )
+    assert "not enough memory on 1 of 1 node" in caught.value.message
+    assert "went back to version 0" in caught.value.message
+    assert ("fail", "backend") in rig.nomad.written
+
+
+def test_a_deployment_that_never_ends_meets_the_deadline(rig: Rig) -> None:
+    with pytest.raises(DeploymentFailed, match="did not end within 20 s"):
+        deploy(
+            rig.watch(deadline_s=20.0, placement_s=1000.0),
+            step(rig.nomad, spec(behaviour="unplaceable")),
+            promote=True,
+        )
+
+
+def test_a_version_that_somebody_else_replaces_is_superseded(rig: Rig) -> None:
+    rig.in_service(spec(v="1"))
+    real_wait = rig.nomad.deployments.wait
+
+    def wait(deployment_id: str, index: int, wait_s: float) -> tuple[Deployment, int]:
+        if rig.nomad.jobs.get("backend").version == 1:
+            rig.nomad.add_version(spec(v="theirs"))
+        return real_wait(deployment_id, index, wait_s)
+
+    rig.nomad.deployments.wait = wait  # type: ignore[method-assign]
+    with pytest.raises(DeploymentFailed, match="superseded") as caught:
+        deploy(rig.watch(), step(rig.nomad, spec(v="2")), promote=True)
+    assert "Somebody else" in (caught.value.hint or "")
+
+
+def test_a_leader_election_does_not_end_a_run(rig: Rig) -> None:
+    rig.in_service(spec(v="1"))
+    real_wait, asked = rig.nomad.deployments.wait, []
+
+    def wait(deployment_id: str, index: int, wait_s: float) -> tuple[Deployment, int]:
+        asked.append(index)
+        if len(asked) in {2, 3}:
+            raise ServerUnreachable("No cluster leader")
+        return real_wait(deployment_id, index, wait_s)
+
+    rig.nomad.deployments.wait = wait  # type: ignore[method-assign]
+    assert deploy(rig.watch(), step(rig.nomad, spec(v="2")), promote=True).result == "deployed"
+    assert rig.told.count("unreachable") == 1
+
+
+def test_a_server_that_stays_away_ends_a_run_and_says_where_to_look(rig: Rig) -> None:
+    rig.in_service(spec(v="1"))
+
+    def wait(deployment_id: str, index: int, wait_s: float) -> tuple[Deployment, int]:
+        raise ServerUnreachable("Nomad does not answer")
+
+    rig.nomad.deployments.wait = wait  # type: ignore[method-assign]
+    with pytest.raises(ServerUnreachable) as caught:
+        deploy(rig.watch(), step(rig.nomad, spec(v="2")), promote=True)
+    assert "flowrexctl status dev" in (caught.value.hint or "")
+
+
+def test_what_is_not_there_is_not_asked_for_again(rig: Rig) -> None:
+    with pytest.raises(NotFound):
+        rig.watch().ask("backend", rig.nomad.jobs.get, "backend")
+    assert rig.clock.time == 0
+
+
+def test_a_lost_lock_stops_the_watching(rig: Rig) -> None:
+    class LostError(Exception):
+        pass
+
+    calls = []
+
+    def guard() -> None:
+        calls.append(1)
+        if len(calls) > 3:
+            raise LostError
+
+    with pytest.raises(LostError):
+        deploy(rig.watch(guard=guard), step(rig.nomad, spec()), promote=True)
+
+
+def test_an_unchanged_job_is_left_alone(rig: Rig) -> None:
+    rig.in_service(spec(v="1"))
+    outcome = deploy(rig.watch(), step(rig.nomad, spec(v="1"), "none"), promote=True)
+    assert outcome.result == "unchanged"
+    assert rig.nomad.written == []
+
+
+def test_a_canary_of_an_earlier_run_is_watched_on(rig: Rig) -> None:
+    rig.in_service(spec(v="1"))
+    deploy(rig.watch(), step(rig.nomad, spec(v="2")), promote=False)
+    outcome = deploy(rig.watch(), step(rig.nomad, spec(v="2"), "watch"), promote=False)
+    assert (outcome.result, outcome.version) == ("canary", 1)
+
+
+def test_a_batch_job_runs_to_its_end(rig: Rig) -> None:
+    job = spec("migrate", kind="batch", count=1)
+    outcome = deploy(rig.watch(), step(rig.nomad, job), promote=False)
+    assert (outcome.result, outcome.version) == ("ran", 0)
+
+
+def test_a_batch_job_that_fails_says_with_which_status(rig: Rig) -> None:
+    job = spec("migrate", kind="batch", count=1, behaviour="exit 3")
+    with pytest.raises(DeploymentFailed, match="exited with status 3"):
+        deploy(rig.watch(), step(rig.nomad, job), promote=False)
+
+
+def test_a_batch_job_that_failed_is_run_again_with_the_same_spec(rig: Rig) -> None:
+    job = spec("migrate", kind="batch", count=1, behaviour="exit 3")
+    with pytest.raises(DeploymentFailed):
+        deploy(rig.watch(), step(rig.nomad, job), promote=False)
+    rig.nomad.written.clear()
+    with pytest.raises(DeploymentFailed):
+        deploy(rig.watch(), step(rig.nomad, job, "rerun"), promote=False)
+    assert rig.nomad.written == [("stop", "migrate"), ("register", "migrate")]
+
+
+def test_a_batch_job_that_finds_no_place_is_given_up(rig: Rig) -> None:
+    job = spec("migrate", kind="batch", count=1, behaviour="unplaceable")
+    with pytest.raises(DeploymentFailed, match="found no place for 5 s"):
+        deploy(rig.watch(placement_s=5.0), step(rig.nomad, job), promote=False)
