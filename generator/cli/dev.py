@@ -30,6 +30,12 @@ def command() -> None:
     their access control on.
 
     \b
+    Examples:
+      flowrexctl dev up
+      flowrexctl dev status
+      flowrexctl dev down
+
+    \b
     Settings (environment variables):
       FLOWREX_DEV_DIR        the cluster's folder
       FLOWREX_DEV_PORT_BASE  the first of its 2000 ports (20000)

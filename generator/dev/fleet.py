@@ -9,7 +9,7 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from generator.dev import consul, nomad, postgres, redis, s3, vault
+from generator.dev import consul, nomad, postgres, postgres_install, redis, s3, vault
 from generator.dev.layout import Layout, Node
 from generator.dev.process import Command
 
@@ -68,7 +68,7 @@ def primary(layout: Layout) -> Server:
     return Server(
         name=postgres.PRIMARY,
         port=layout.postgres,
-        version=postgres.version(),
+        version=postgres_install.version(),
         settings=postgres.settings(postgres.PRIMARY, layout.postgres),
         command=partial(postgres.command, layout, postgres.PRIMARY),
         problem=partial(postgres.problem, layout, postgres.PRIMARY),
@@ -82,7 +82,7 @@ def replica(layout: Layout) -> Server:
     return Server(
         name=postgres.REPLICA,
         port=layout.replica,
-        version=postgres.version(),
+        version=postgres_install.version(),
         settings=postgres.settings(postgres.REPLICA, layout.replica),
         command=partial(postgres.command, layout, postgres.REPLICA),
         problem=partial(postgres.problem, layout, postgres.REPLICA),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowrex.errors import ConfigurationError
-from generator.dev import postgres
+from generator.dev import postgres_install
 from generator.dev.servers.progress import Progress
 
 Run = Callable[[Sequence[str], Mapping[str, str]], "subprocess.CompletedProcess[str]"]
@@ -70,7 +70,7 @@ def find(program: str, environ: Mapping[str, str]) -> Path | None:
     """
     if program == "postgres":
         try:
-            return postgres.programs() / program
+            return postgres_install.programs() / program
         except ConfigurationError:
             return None
     path = os.pathsep.join([environ.get("PATH", ""), *_SYSTEM_FOLDERS])

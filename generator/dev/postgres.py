@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -15,6 +12,7 @@ from flowrex.files import write_atomic
 from flowrex.secret import Secret
 from generator.dev import secrets
 from generator.dev.layout import HOST, Layout
+from generator.dev.postgres_install import programs, user
 from generator.dev.process import Command, plain_environ
 
 PRIMARY = "postgres"
@@ -22,7 +20,6 @@ REPLICA = "postgres-replica"
 SUPERUSER = "postgres"
 
 _REPLICATION_ROLE = "flowrex_replicator"
-_WANTED = "15"
 _SLOW_S = 120
 _INITDB = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums")
 _BASEBACKUP = ("-U", _REPLICATION_ROLE, "--checkpoint=fast", "--wal-method=stream", "-R")
@@ -67,52 +64,6 @@ def settings(name: str, port: int, *, primary: str | None = None) -> str:
     """
     text = _SETTINGS.format(name=name, port=port)
     return text + (f"primary_conninfo = '{primary}'\n" if primary else "")
-
-
-def programs() -> Path:
-    """Return the folder of PostgreSQL's programs; Debian keeps them off PATH.
-
-    Raises:
-        ConfigurationError: PostgreSQL is not installed.
-    """
-    installed = sorted(
-        (folder for folder in Path("/usr/lib/postgresql").glob("*/bin") if _complete(folder)),
-        key=lambda folder: (folder.parent.name == _WANTED, _number(folder.parent.name)),
-    )
-    if installed:
-        return installed[-1]
-    if (found := shutil.which("initdb")) and _complete(Path(found).resolve().parent):
-        return Path(found).resolve().parent
-    raise ConfigurationError(
-        "PostgreSQL's programs (initdb, postgres, pg_basebackup) are not installed",
-        hint=f"apt-get install postgresql-{_WANTED}, or your system's package.",
-    )
-
-
-def version() -> str:
-    """Return PostgreSQL's version."""
-    text = subprocess.run(
-        [programs() / "postgres", "--version"], capture_output=True, text=True, check=True
-    ).stdout
-    found = re.search(r"\d+(\.\d+)*", text)
-    return found[0] if found else "?"
-
-
-def user() -> str | None:
-    """Return the user that PostgreSQL runs as: it refuses root, everybody else is fine.
-
-    Raises:
-        ConfigurationError: the caller is root and there is no user `postgres`.
-    """
-    if os.geteuid() != 0:
-        return None
-    try:
-        return pwd.getpwnam("postgres").pw_name
-    except KeyError as error:
-        raise ConfigurationError(
-            "PostgreSQL does not run as root, and there is no user `postgres`",
-            hint="Install your system's PostgreSQL package, or call this as another user.",
-        ) from error
 
 
 def command(layout: Layout, name: str) -> Command:
@@ -312,11 +263,3 @@ def _run(
     )
     if done.returncode:
         raise ServerRefused(f"{program} failed: {done.stderr.strip() or done.stdout.strip()}")
-
-
-def _complete(folder: Path) -> bool:
-    return all((folder / name).is_file() for name in ("initdb", "postgres", "pg_basebackup"))
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdigit() else 0
