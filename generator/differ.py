@@ -171,7 +171,7 @@ def _pairs(objects: Sequence[Raw]) -> Iterator[Raw]:
     """
     deleted = [one for one in objects if one["Type"] == "Deleted"]
     for one in objects:
-        if one["Type"] == "None" or one in deleted:
+        if one["Type"] in {"None", "Deleted"}:
             continue
         twin = next((gone for gone in deleted if _identity(gone) == _identity(one)), None)
         if one["Type"] == "Added" and twin is not None:

@@ -16,7 +16,7 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 # What such names often hold without being secret: where the secret is, not what it is.
-_PLACE = re.compile(r"^(|/|\.{0,2}/.*|\$\{.*\}.*|secrets/.*|true|false|\d+|[\w-]+/data/.*)$")
+_PLACE = re.compile(r"^(|/|\.{0,2}/.*|\$\{.*\}.*|secrets/.*|true|false|[\w-]+/data/.*)$")
 _ASSIGNMENT = re.compile(
     r"""(?P<head>["']?(?P<name>[A-Za-z_][\w.-]*)["']?\s*[:=]\s*)(?P<value>"[^"]*"|'[^']*'|[^\s,;]+)"""
 )
