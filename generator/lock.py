@@ -117,8 +117,9 @@ class HeldLock:
         renewed = time.monotonic()
         while not self._released.wait(self._ttl_s / 3):
             try:
-                self._consul.session_renew(self._session)
+                # The key first: when it is gone, the renewal tells whether its session is too.
                 entry = self._consul.kv_get(self._key)
+                self._consul.session_renew(self._session)
             except NotFound:
                 self._error = _lost(self._key, "its session has ended in Consul")
                 return

@@ -95,7 +95,7 @@ class Recorder:
         moment = _now()
         self._consul, self._history = consul, history
         self.record = Release(
-            id=f"{moment:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}",
+            id=f"{moment:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}",
             environment=environment,
             kind=kind,
             version=version,

@@ -89,7 +89,8 @@ def test_healthy_allocations_and_those_of_other_versions_are_not_blamed() -> Non
 
 
 def test_a_placement_failure_is_the_reason_and_needs_no_log() -> None:
-    diagnosis = explain(facts(placement=("group b: not enough cpu",)), "dev", cause="found no place")
+    found = facts(placement=("group b: not enough cpu",))
+    diagnosis = explain(found, "dev", cause="found no place")
     assert diagnosis.summary == "backend version 2 found no place"
     assert diagnosis.evidence == ("can't be placed: group b: not enough cpu",)
     assert "ask for less" in diagnosis.hint

@@ -117,7 +117,10 @@ def test_a_new_job_is_told_by_its_groups_and_tasks() -> None:
     task = {"Name": "t", "Type": "Added", "Fields": [field("Driver", "", "exec")]}
     group = {"Name": "g", "Type": "Added", "Fields": [field("Count", "", "3")], "Tasks": [task]}
     added = changes({"Type": "Added", "TaskGroups": [group]})
-    assert [(one.path, one.new) for one in added] == [(("group", "g"), "count 3"), (("task", "t"), "")]
+    assert [(one.path, one.new) for one in added] == [
+        (("group", "g"), "count 3"),
+        (("task", "t"), ""),
+    ]
 
 
 def test_a_group_or_a_task_that_comes_or_goes_is_one_change() -> None:

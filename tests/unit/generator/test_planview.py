@@ -7,7 +7,7 @@ from generator.plan import JobPlan
 from generator.planview import document, lines
 from tests.unit.generator.rolling import rendered, spec
 
-SECRET = "hunter2"  # noqa: S105
+SECRET = "hunter2"
 UPDATE = JobPlan(
     job=rendered(spec()),
     index=9,

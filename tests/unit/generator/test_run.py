@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import pytest
+
+from flowrex.errors import DeploymentFailed, LockHeld, ServerUnreachable, StalePlan
+from generator import lock, release
+from generator.deploy import Step
+from generator.environment import Environment
+from generator.plan import plan_jobs
+from generator.run import CanaryWaits, run, steps_of_file, steps_of_plan
+from tests.unit.generator.rolling import Rig, rendered, spec
+
+MIGRATE = spec("migrate", kind="batch", count=1)
+NGINX = spec("nginx", canary=0)
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def steps(rig: Rig, *jobs: dict[str, object]) -> tuple[Step, ...]:
+    return steps_of_plan(plan_jobs(rig.nomad, [rendered(job) for job in jobs]))  # type: ignore[arg-type]
+
+
+def last(rig: Rig) -> release.Release:
+    return release.history(rig.consul, "dev")[0]  # type: ignore[arg-type]
+
+
+def test_jobs_are_deployed_in_order_and_recorded(rig: Rig, dev: Environment) -> None:
+    todo = steps(rig, MIGRATE, spec(), NGINX)
+    outcomes = run(rig.setup(dev), todo, version="1.0.0", promote=False)
+    assert [(one.job, one.result) for one in outcomes] == [
+        ("migrate", "ran"),
+        ("backend", "deployed"),
+        ("nginx", "deployed"),
+    ]
+    assert [job for _, job in rig.nomad.written] == ["migrate", "backend", "nginx"]
+    assert last(rig).outcome == "done"
+    assert list(last(rig).jobs) == ["migrate", "backend", "nginx"]
+
+
+def test_a_canary_that_waits_ends_the_run_before_what_comes_after_it(
+    rig: Rig, dev: Environment
+) -> None:
+    for job in (MIGRATE, spec(v="1"), NGINX):
+        run(rig.setup(dev), steps(rig, job), version="1.0.0", promote=False)
+    rig.nomad.written.clear()
+    todo = steps(rig, MIGRATE, spec(v="2"), spec("nginx", canary=0, v="2"))
+    with pytest.raises(CanaryWaits) as caught:
+        run(rig.setup(dev), todo, version="1.1.0", promote=False)
+    assert caught.value.exit_status == 9
+    assert "flowrexctl promote dev" in (caught.value.hint or "")
+    assert "Not begun yet: nginx" in (caught.value.hint or "")
+    assert rig.nomad.written == [("register", "backend")]
+    assert last(rig).outcome == "canary"
+    assert last(rig).jobs["nginx"]["result"] == "pending"
+    assert caught.value.as_document()["error"] == "CanaryWaiting"
+
+
+def test_a_failed_migration_stops_everything_after_it(rig: Rig, dev: Environment) -> None:
+    bad = spec("migrate", kind="batch", count=1, behaviour="exit 1")
+    with pytest.raises(DeploymentFailed):
+        run(rig.setup(dev), steps(rig, bad, spec()), version="1.0.0", promote=False)
+    assert rig.nomad.jobs.find("backend") is None
+    assert last(rig).outcome == "failed"
+    assert "exited with status 1" in (last(rig).message or "")
+
+
+def test_a_deployed_version_carries_the_releases_name(rig: Rig, dev: Environment) -> None:
+    run(rig.setup(dev), steps(rig, spec(v="1")), version="1.0.0", promote=True)
+    run(rig.setup(dev), steps(rig, spec(v="2")), version="1.0.0", promote=True)
+    versions = {one.version: one.tag for one in rig.nomad.jobs.versions("backend")}
+    assert versions == {0: None, 1: "1.0.0"}
+
+
+def test_what_another_holds_is_not_touched(rig: Rig, dev: Environment) -> None:
+    todo = steps(rig, spec())
+    with lock.hold(rig.consul, "dev", "run dev", ttl_s=15), pytest.raises(LockHeld):  # type: ignore[arg-type]
+        run(rig.setup(dev), todo, version="1.0.0", promote=False)
+    assert rig.nomad.written == []
+    assert release.history(rig.consul, "dev") == []  # type: ignore[arg-type]
+
+
+def test_the_lock_is_given_back_however_it_ends(rig: Rig, dev: Environment) -> None:
+    todo = steps(rig, spec(behaviour="unhealthy"))
+    with pytest.raises(DeploymentFailed):
+        run(rig.setup(dev), todo, version="1.0.0", promote=False)
+    assert lock.holder(rig.consul, "dev") is None  # type: ignore[arg-type]
+
+
+def test_a_consul_out_of_reach_means_that_nothing_is_changed(rig: Rig, dev: Environment) -> None:
+    todo = steps(rig, spec())
+    rig.consul.down = True
+    with pytest.raises(ServerUnreachable):
+        run(rig.setup(dev), todo, version="1.0.0", promote=False)
+    assert rig.nomad.written == []
+
+
+def test_a_saved_plan_is_held_to_what_was_planned(rig: Rig, dev: Environment) -> None:
+    run(rig.setup(dev), steps(rig, spec(v="1")), version="1.0.0", promote=False)
+    planned = plan_jobs(rig.nomad, [rendered(spec(v="2"))])  # type: ignore[arg-type]
+    run(rig.setup(dev), steps(rig, spec(v="other")), version="1.0.0", promote=True)
+    saved = steps_of_file([*planned], rig.nomad)  # type: ignore[list-item,arg-type]
+    with pytest.raises(StalePlan):
+        run(rig.setup(dev), saved, version="1.1.0", promote=True)
+    assert last(rig).outcome == "stale"
+
+
+def test_an_unchanged_job_of_a_saved_plan_must_be_unchanged_too(rig: Rig, dev: Environment) -> None:
+    run(rig.setup(dev), steps(rig, spec(v="1")), version="1.0.0", promote=False)
+    planned = plan_jobs(rig.nomad, [rendered(spec(v="1"))])  # type: ignore[arg-type]
+    run(rig.setup(dev), steps(rig, spec(v="2")), version="1.0.0", promote=True)
+    run(rig.setup(dev), steps(rig, spec(v="1")), version="1.0.0", promote=True)
+    with pytest.raises(StalePlan):
+        run(
+            rig.setup(dev),
+            steps_of_file([*planned], rig.nomad),  # type: ignore[list-item,arg-type]
+            version="1.0.0",
+            promote=True,
+        )
+
+
+def test_what_happened_while_the_lock_was_waited_for_is_seen(rig: Rig, dev: Environment) -> None:
+    run(rig.setup(dev), steps(rig, spec(v="1")), version="1.0.0", promote=False)
+    todo = steps(rig, spec(v="1"))
+    assert todo[0].action == "none"
+    rig.nomad.add_version(spec(v="2"))
+    with pytest.raises(StalePlan):
+        run(rig.setup(dev), todo, version="1.0.0", promote=False)

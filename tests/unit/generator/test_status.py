@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+from typing import cast
+
+import pytest
+
+from flowrex import keys
+from flowrex.consul import ConsulClient
+from flowrex.errors import DeploymentFailed
+from flowrex.nomad import NomadClient
+from generator import lock, status
+from generator.deploy import Outcome, deploy
+from generator.release import Recorder
+from generator.standing import standing
+from generator.status import Status
+from tests.unit.generator.rolling import Rig, spec, step
+
+NAMES = ["migrate", "backend"]
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def read(rig: Rig) -> Status:
+    return status.read("dev", cast(NomadClient, rig.nomad), cast(ConsulClient, rig.consul), NAMES)
+
+
+def begin(rig: Rig) -> Recorder:
+    consul = cast(ConsulClient, rig.consul)
+    return Recorder(consul, "dev", "run", "1.4.0", "run dev", history=9)
+
+
+def state(rig: Rig, name: str = "backend") -> str:
+    return standing(cast(NomadClient, rig.nomad), name).state
+
+
+def test_an_empty_environment_says_what_to_type(rig: Rig) -> None:
+    said = status.sentences(read(rig))
+    assert said == ["No run is recorded.", "Next: flowrexctl run dev"]
+
+
+def test_a_job_in_service_needs_nothing(rig: Rig) -> None:
+    rig.in_service(spec(release="1.4.0"))
+    found = read(rig).jobs[1]
+    assert (found.state, found.release, found.next_command("dev")) == ("in service", "1.4.0", None)
+    assert found.counts == {"desired": 2, "running": 2, "healthy": 2, "canaries": 0}
+
+
+def test_a_canary_is_counted_and_its_promotion_suggested(rig: Rig) -> None:
+    rig.in_service(spec(v="1"))
+    deploy(rig.watch(), step(rig.nomad, spec(v="2")), promote=False)
+    found = read(rig).jobs[1]
+    assert (found.state, found.next_command("dev")) == ("canary", "flowrexctl promote dev backend")
+    assert found.counts == {"desired": 2, "running": 3, "healthy": 3, "canaries": 1}
+    assert "Next: flowrexctl promote dev backend" in status.sentences(read(rig))
+
+
+def test_a_canary_that_is_not_healthy_yet_is_still_on_its_way(rig: Rig) -> None:
+    rig.in_service(spec(v="1"))
+    rig.nomad.add_version(spec(v="2"))
+    rig.nomad.tick()
+    assert state(rig) == "deploying"
+    assert read(rig).jobs[1].next_command("dev") is None
+
+
+def test_a_failed_job_is_to_be_run_again(rig: Rig) -> None:
+    with pytest.raises(DeploymentFailed):
+        deploy(rig.watch(), step(rig.nomad, spec(behaviour="unhealthy")), promote=False)
+    assert state(rig) == "failed"
+    assert "backend: Failed due to unhealthy allocations." in status.sentences(read(rig))
+
+
+def test_a_stopped_job_is_stopped(rig: Rig) -> None:
+    rig.in_service(spec())
+    rig.nomad.jobs.stop("backend")
+    assert state(rig) == "stopped"
+
+
+@pytest.mark.parametrize(("behaviour", "word"), [("", "ran"), ("exit 3", "failed")])
+def test_a_batch_job_ran_or_failed(rig: Rig, behaviour: str, word: str) -> None:
+    rig.nomad.add_version(spec("migrate", kind="batch", count=1, behaviour=behaviour))
+    assert state(rig, "migrate") == "running"
+    rig.nomad.tick()
+    assert state(rig, "migrate") == word
+
+
+def test_a_run_that_was_killed_is_explained(rig: Rig) -> None:
+    begin(rig).add(Outcome("migrate", "ran", 3, 2))
+    found = read(rig)
+    assert found.died is not None
+    (first, *_) = status.sentences(found)
+    assert "ended without a word" in first
+    assert "It had done: migrate (ran)." in first
+    assert found.as_document()["unfinished_run"] == found.died.id
+
+
+def test_a_run_that_holds_the_lock_is_at_work_and_not_dead(rig: Rig) -> None:
+    with lock.hold(cast(ConsulClient, rig.consul), "dev", "run dev", ttl_s=15):
+        begin(rig)
+        found = read(rig)
+    assert found.died is None
+    assert status.sentences(found)[0].startswith("The lock is held by ")
+
+
+def test_a_dead_run_is_known_while_another_holds_the_lock(rig: Rig) -> None:
+    begin(rig)
+    own = rig.consul.session_create("other", 15)
+    other = {"who": "a", "host": "elsewhere", "pid": 1, "since": "", "what": "status"}
+    rig.consul.kv_put(keys.deploy_lock("dev"), json.dumps(other), acquire=own)
+    assert read(rig).died is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (None, "is done."),
+        (KeyboardInterrupt(), "was interrupted; what Nomad had begun went on."),
+        (DeploymentFailed("backend failed\n  because"), "failed: backend failed"),
+    ],
+)
+def test_how_the_last_run_ended_is_told(rig: Rig, error: BaseException | None, words: str) -> None:
+    begin(rig).end(error)
+    assert status.sentences(read(rig))[0].endswith(words)
+
+
+def test_the_document_has_one_entry_a_job(rig: Rig) -> None:
+    rig.in_service(spec(release="1.4.0"))
+    document = read(rig).as_document()
+    migrate, backend = document["jobs"]
+    assert (migrate["job"], migrate["state"]) == ("migrate", "absent")
+    assert (backend["state"], backend["waits_for_promotion"]) == ("in service", False)
+    json.dumps(document)
