@@ -20,12 +20,16 @@ $(STAMP): requirements/dev.lock setup.cfg pyproject.toml
 setup: $(STAMP) ## Install what is needed: virtual environment, system packages, servers
 	@$(BIN)/flowrexctl dev setup
 
+.PHONY: setup-load
+setup-load: $(STAMP)
+	@$(BIN)/flowrexctl dev setup --load
+
 .PHONY: up
 up: setup ## Run the whole platform on this machine
 	@$(BIN)/flowrexctl dev up
 	@$(BIN)/flowrexctl build --push dev
 	@$(BIN)/flowrexctl run dev --yes
-	@$(BIN)/flowrexctl dev welcome
+	@$(BIN)/flowrexctl status dev
 
 .PHONY: down
 down: $(STAMP) ## Stop it and leave nothing behind but its data
@@ -39,7 +43,7 @@ check: $(STAMP) ## Format, lint, types, layers and unit tests, in seconds
 	@$(BIN)/pytest -q tests/unit
 
 .PHONY: test
-test: setup check ## Everything: checks, contract and live tests on a cluster of their own
+test: setup-load check ## Everything: checks, contract and live tests on a cluster of their own
 	@$(BIN)/pytest tests/contract tests/live
 
 .PHONY: golden
@@ -52,7 +56,7 @@ reference: $(STAMP) ## Write docs/reference anew from the code
 	@$(BIN)/python tools/reference.py
 
 .PHONY: bench
-bench: setup ## Measure against the peers and print the ratios
+bench: setup-load ## Measure against the peers and print the ratios
 	@$(BIN)/python -m bench
 
 .PHONY: format

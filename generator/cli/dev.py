@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowrex.errors import ServerUnreachable, UsageError
+from generator.cli.dev_setup import setup
 from generator.cli.options import json_option
 from generator.cli.output import emit, interactive, say, show, table
 from generator.dev.settings import Settings, read
@@ -232,6 +233,9 @@ def servers(as_json: bool) -> None:
         for document in documents
     ]
     show(table(rows, ("SERVER", "VERSION", "FROM", "PATH")))
+
+
+command.add_command(setup)
 
 
 def _settings() -> Settings:

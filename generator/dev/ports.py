@@ -53,7 +53,8 @@ def taken_error(taken: list[Holder], wanted: Mapping[int, str]) -> Configuration
         + (f"pid {holder.pid}, `{holder.command[:100]}`" if holder.pid else holder.command)
         for holder in taken
     ]
+    other = (min(wanted) // 1000 + 2) * 1000
     return ConfigurationError(
         "; ".join(sentences),
-        hint="Stop what holds it, or move the cluster: FLOWREX_DEV_PORT_BASE=24000.",
+        hint=f"Stop what holds it, or move the cluster: FLOWREX_DEV_PORT_BASE={other}.",
     )

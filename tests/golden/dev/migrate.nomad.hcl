@@ -56,6 +56,12 @@ job "migrate" {
         change_mode          = "noop"
         error_on_missing_key = true
 
+        # A new login is written at once; Nomad's default would keep the ended one for 5s more.
+        wait {
+          min = "100ms"
+          max = "500ms"
+        }
+
         data = <<LOGIN
 {{ with secret "database/creds/migrate" }}{{ .Data | toJSON }}{{ end }}
 LOGIN
