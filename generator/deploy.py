@@ -207,6 +207,7 @@ def follow_service(
     end = watch.clock.now() + watch.deadline_s
     evaluation = None
     try:
+        evaluation_id = evaluation_id or _pending(watch, name)
         if evaluation_id:
             evaluation = watch.evaluation(name, evaluation_id, end)
         deployment = find_deployment(watch, current, evaluation)
@@ -221,6 +222,15 @@ def follow_service(
             _see_revert(watch, seen, seen.deployment)
         cause = f"found no place for {watch.placement_s:.0f} s and was given up"
         raise given_up(watch, seen, cause) from error
+
+
+def _pending(watch: Watch, name: str) -> str | None:
+    """Return the evaluation that is still to make the deployment of a version made elsewhere.
+
+    Nomad's way back to a stable version is such a one: the version is there before its deployment.
+    """
+    evaluations = watch.ask(name, watch.nomad.jobs.evaluations, name)
+    return next((one.id for one in evaluations if one.status == "pending"), None)
 
 
 def find_deployment(
