@@ -40,7 +40,7 @@ check: $(STAMP) ## Format, lint, types, layers and unit tests, in seconds
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache | tail -1
-	@$(BIN)/pytest -q tests/unit
+	@$(BIN)/pytest -q -n auto tests/unit
 
 .PHONY: test
 test: setup-load check ## Everything: checks, contract and live tests on a cluster of their own

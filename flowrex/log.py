@@ -43,15 +43,15 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
-def configure(level: str, *, stream: TextIO = sys.stderr, **constant: str) -> None:
+def configure(level: str, *, stream: TextIO | None = None, **constant: str) -> None:
     """Send every log line of this process to `stream` as JSON.
 
     Args:
         level: a level's name, in either case (`info`, `DEBUG`).
-        stream: where the lines go.
+        stream: where the lines go; standard output unless given, where Nomad and journald look.
         constant: fields that every line carries.
     """
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(sys.stdout if stream is None else stream)
     handler.setFormatter(JsonFormatter(**constant))
     root = logging.getLogger()
     root.handlers[:] = [handler]

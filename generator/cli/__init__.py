@@ -104,7 +104,7 @@ def main(arguments: list[str] | None = None) -> None:
         # The reader (`| head`) has gone: nobody is left to tell, and Python must not try at exit.
         sys.stdout = sys.stderr
         sys.exit(INTERRUPTED)
-    except Exception as bug:  # noqa: BLE001 - the edge: what nobody foresaw is a sentence too
+    except Exception as bug:
         if os.environ.get("FLOWREX_DEBUG"):
             raise
         sys.exit(_report(_as_bug(bug), as_json="--json" in typed))

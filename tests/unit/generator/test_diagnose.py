@@ -61,7 +61,7 @@ def test_what_nomad_says_about_artifacts_drivers_and_templates_is_repeated_once(
     failed = event("Failed Artifact Download", 'failed to download "x.tgz": 404')
     task = TaskState("dead", True, 0, (event("Received"), failed, failed))
     assert evidence(task) == [
-        'allocation aaaaaaaa on n1, task backend: Failed Artifact Download: failed to download '
+        "allocation aaaaaaaa on n1, task backend: Failed Artifact Download: failed to download "
         '"x.tgz": 404'
     ]
 

@@ -44,9 +44,7 @@ def test_it_is_held_for_the_length_of_the_block(fake: FakeConsul, consul: Consul
     assert lock.holder(consul, "prod") is None
 
 
-def test_it_is_given_back_on_an_error_and_on_ctrl_c(
-    fake: FakeConsul, consul: ConsulClient
-) -> None:
+def test_it_is_given_back_on_an_error_and_on_ctrl_c(fake: FakeConsul, consul: ConsulClient) -> None:
     for error in (ValueError, KeyboardInterrupt):
         with pytest.raises(error), lock.hold(consul, "prod", "run prod", ttl_s=15):
             raise error

@@ -16,7 +16,7 @@ from generator.dev.layout import Layout
 from generator.dev.process import Identity
 from generator.dev.state import ClusterState, ServerRecord
 
-SUBCOMMANDS = ("up", "down", "reset", "status", "logs", "env", "servers")
+SUBCOMMANDS = ("setup", "up", "down", "reset", "status", "logs", "env", "servers")
 
 
 @pytest.fixture(autouse=True)

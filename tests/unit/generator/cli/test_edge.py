@@ -1,4 +1,4 @@
-"""flowrexctl's edge: every error is reported once, with its exit status, and never as a traceback."""
+"""Every error is reported once, with its exit status, and never as a traceback."""
 
 from __future__ import annotations
 
