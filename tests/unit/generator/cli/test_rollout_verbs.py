@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator import access, render
+from generator.cli import context, main, output
+from generator.deploy import deploy
+from generator.environment import Environment
+from generator.lock import hold
+from generator.render import RenderedJob
+from generator.render.catalog import JOBS
+from tests.unit.generator.rolling import Rig, rendered, spec, step
+
+OLD = {
+    "migrate": spec("migrate", kind="batch", count=1),
+    "backend": spec(release="1.0.0"),
+    "nginx": spec("nginx", canary=0),
+}
+
+
+@dataclass
+class Run:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+
+Flowrexctl = Callable[..., Run]
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+@pytest.fixture
+def wanted() -> dict[str, dict[str, Any]]:
+    """The jobs that the templates would give; a test changes them."""
+    return dict(OLD)
+
+
+@pytest.fixture
+def flowrexctl(
+    rig: Rig,
+    wanted: dict[str, dict[str, Any]],
+    dev: Environment,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Flowrexctl:
+    def render_jobs(
+        environment: Environment, root: Path, names: tuple[str, ...] = ()
+    ) -> tuple[RenderedJob, ...]:
+        chosen = [job.name for job in render.select(names)]
+        return tuple(rendered(wanted[name]) for name in chosen)
+
+    monkeypatch.setattr(render, "render_jobs", render_jobs)
+    monkeypatch.setattr(access, "nomad", lambda environment: rig.nomad)
+    monkeypatch.setattr(access, "consul", lambda environment: rig.consul)
+    monkeypatch.setattr(context, "load_environment", lambda name, overrides=(): dev)
+    monkeypatch.setattr(output, "interactive", lambda: False)
+
+    def run(*arguments: str) -> Run:
+        with pytest.raises(SystemExit) as left:
+            main(list(arguments))
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.out + captured.err
+        assert isinstance(left.value.code, int)
+        return Run(left.value.code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def canary(rig: Rig, flowrexctl: Flowrexctl, wanted: dict[str, dict[str, Any]]) -> None:
+    """A canary of the backend waits."""
+    assert flowrexctl("run", "dev", "--yes").status == 0
+    wanted["backend"] = spec(release="1.1.0")
+    assert flowrexctl("run", "dev", "--yes").status == 9
+
+
+def test_the_rig_has_every_job() -> None:
+    assert set(OLD) == {job.name for job in JOBS}
+
+
+def test_plan_shows_and_changes_nothing(flowrexctl: Flowrexctl, rig: Rig) -> None:
+    done = flowrexctl("plan", "dev")
+    assert done.status == 0
+    assert "backend: new" in done.out
+    assert rig.nomad.written == []
+
+
+def test_plan_tells_by_its_exit_status_what_it_found(flowrexctl: Flowrexctl, rig: Rig) -> None:
+    assert flowrexctl("plan", "dev", "--detailed-exitcode").status == 1
+    flowrexctl("run", "dev", "--yes")
+    assert flowrexctl("plan", "dev", "--detailed-exitcode").status == 0
+    rig.nomad.down = True
+    assert flowrexctl("plan", "dev", "--detailed-exitcode").status == 255
+    assert flowrexctl("plan", "dev").status == 6
+
+
+def test_plan_prints_one_document(flowrexctl: Flowrexctl) -> None:
+    document = flowrexctl("plan", "dev", "backend", "--json").document
+    assert [job["job"] for job in document["jobs"]] == ["backend"]
+    assert document["changes"] is True
+
+
+def test_run_asks_and_where_nobody_can_answer_changes_nothing(
+    flowrexctl: Flowrexctl, rig: Rig
+) -> None:
+    done = flowrexctl("run", "dev")
+    assert done.status == 2
+    assert "flowrexctl run dev --yes" in done.err
+    assert rig.nomad.written == []
+
+
+@pytest.mark.parametrize(("answer", "status"), [(True, 0), (False, 130)])
+def test_run_does_what_the_person_says(
+    flowrexctl: Flowrexctl,
+    rig: Rig,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: bool,
+    status: int,
+) -> None:
+    monkeypatch.setattr(output, "interactive", lambda: True)
+    monkeypatch.setattr("click.confirm", lambda *_, **__: answer)
+    assert flowrexctl("run", "dev").status == status
+    assert bool(rig.nomad.written) is answer
+
+
+def test_run_prints_one_document_and_tells_people_elsewhere(flowrexctl: Flowrexctl) -> None:
+    done = flowrexctl("run", "dev", "--yes", "--json")
+    assert [job["result"] for job in done.document["jobs"]] == ["ran", "deployed", "deployed"]
+    assert "backend: version 0 is in service" in done.err
+    assert flowrexctl("run", "dev", "--yes", "--json").document["jobs"] == []
+
+
+def test_a_run_whose_canary_waits_exits_9_with_the_command(
+    flowrexctl: Flowrexctl, wanted: dict[str, dict[str, Any]]
+) -> None:
+    flowrexctl("run", "dev", "--yes")
+    wanted["backend"] = spec(release="1.1.0")
+    done = flowrexctl("run", "dev", "--yes")
+    assert done.status == 9
+    assert "flowrexctl promote dev" in done.err
+    document = flowrexctl("run", "dev", "--yes", "--json").document
+    assert (document["error"], document["exit_status"]) == ("CanaryWaiting", 9)
+    assert document["jobs"][-1]["result"] == "canary"
+
+
+def test_a_failed_run_exits_5(flowrexctl: Flowrexctl, wanted: dict[str, dict[str, Any]]) -> None:
+    wanted["backend"] = spec(behaviour="unhealthy")
+    done = flowrexctl("run", "dev", "--yes")
+    assert done.status == 5
+    assert "backend version 0 was not deployed" in done.err
+
+
+def test_a_run_beside_another_exits_8(flowrexctl: Flowrexctl, rig: Rig) -> None:
+    with hold(rig.consul, "dev", "run dev", ttl_s=15):  # type: ignore[arg-type]
+        done = flowrexctl("run", "dev", "--yes")
+    assert done.status == 8
+    assert rig.nomad.written == []
+
+
+def test_a_saved_plan_runs_without_a_question_and_only_once(
+    flowrexctl: Flowrexctl, tmp_path: Path, rig: Rig
+) -> None:
+    path = str(tmp_path / "release.plan")
+    saved = flowrexctl("plan", "dev", "--out", path)
+    assert f"flowrexctl run dev --plan {path}" in saved.err
+    assert flowrexctl("run", "dev", "--plan", path).status == 0
+    rig.in_service(spec(release="theirs"))
+    stale = flowrexctl("run", "dev", "--plan", path)
+    assert stale.status == 4
+    assert "since the plan was made" in stale.err or "did not exist" in stale.err
+
+
+def test_a_saved_plan_takes_no_jobs_and_no_settings(flowrexctl: Flowrexctl, tmp_path: Path) -> None:
+    path = str(tmp_path / "x.plan")
+    assert flowrexctl("run", "dev", "backend", "--plan", path).status == 2
+    assert flowrexctl("run", "dev", "--set", "a.b=1", "--plan", path).status == 2
+
+
+def test_a_length_of_time_that_is_none_is_a_mistake(flowrexctl: Flowrexctl) -> None:
+    assert flowrexctl("run", "dev", "--yes", "--lock-wait", "soon").status == 2
+
+
+@pytest.mark.usefixtures("canary")
+def test_promote_brings_the_canary_into_service(flowrexctl: Flowrexctl, rig: Rig) -> None:
+    done = flowrexctl("promote", "dev", "--json")
+    assert done.status == 0
+    assert {"job": "backend", "result": "deployed"}.items() <= done.document["jobs"][0].items()
+    assert rig.nomad.jobs.get("backend").stable
+
+
+@pytest.mark.usefixtures("canary")
+def test_fail_gives_it_up(flowrexctl: Flowrexctl, rig: Rig) -> None:
+    assert flowrexctl("fail", "dev").status == 0
+    assert rig.nomad.jobs.get("backend").spec["Meta"]["release"] == "1.0.0"
+    assert flowrexctl("fail", "dev").status == 2
+
+
+@pytest.mark.usefixtures("canary")
+def test_rollback_goes_back_and_refuses_what_it_does_not_know(
+    flowrexctl: Flowrexctl, rig: Rig
+) -> None:
+    flowrexctl("promote", "dev")
+    assert flowrexctl("rollback", "dev", "backend", "--to", "nope").status == 2
+    assert flowrexctl("rollback", "dev").status == 0
+    assert rig.nomad.jobs.get("backend").spec["Meta"]["release"] == "1.0.0"
+
+
+@pytest.mark.usefixtures("canary")
+def test_status_says_what_to_type_next(flowrexctl: Flowrexctl) -> None:
+    done = flowrexctl("status", "dev")
+    assert done.status == 0
+    assert "Next: flowrexctl promote dev backend" in done.out
+    document = flowrexctl("status", "dev", "--json").document
+    waiting = [job["job"] for job in document["jobs"] if job["waits_for_promotion"]]
+    assert waiting == ["backend"]
+
+
+def test_logs_are_lines_or_documents(flowrexctl: Flowrexctl, rig: Rig) -> None:
+    flowrexctl("run", "dev", "--yes")
+    rig.nomad.logs[("backend", "stdout")] = "one\ntwo\n"
+    assert flowrexctl("logs", "dev", "backend").out == "one\ntwo\n"
+    lines = flowrexctl("logs", "dev", "backend", "--json").out.splitlines()
+    assert [json.loads(line)["line"] for line in lines] == ["one", "two"]
+
+
+@pytest.mark.parametrize("verb", ["plan", "run", "promote", "fail", "rollback", "status", "logs"])
+def test_a_server_out_of_reach_is_exit_6_and_a_sentence(
+    verb: str, flowrexctl: Flowrexctl, rig: Rig
+) -> None:
+    more = {"run": ["--yes"], "logs": ["backend"]}.get(verb, [])
+    rig.nomad.down = True
+    done = flowrexctl(verb, "dev", *more)
+    assert done.status == 6
+    assert "does not answer" in done.err
+    document = flowrexctl(verb, "dev", *more, "--json").document
+    assert document["exit_status"] == 6
+
+
+@pytest.mark.parametrize("verb", ["plan", "run", "promote", "fail", "rollback", "status"])
+def test_a_job_that_does_not_exist_is_a_mistake(verb: str, flowrexctl: Flowrexctl) -> None:
+    done = flowrexctl(verb, "dev", "frontent")
+    assert done.status == 2
+    assert "frontent" in done.err
+
+
+@pytest.mark.parametrize("verb", ["promote", "fail", "rollback"])
+def test_a_consul_out_of_reach_changes_nothing(verb: str, rig: Rig, flowrexctl: Flowrexctl) -> None:
+    flowrexctl("run", "dev", "--yes")
+    deploy(rig.watch(), step(rig.nomad, spec(release="1.1.0")), promote=False)
+    rig.nomad.written.clear()
+    rig.consul.down = True
+    assert flowrexctl(verb, "dev").status == 6
+    assert rig.nomad.written == []
+
+
+@pytest.mark.parametrize("verb", ["plan", "run", "promote", "fail", "rollback", "status", "logs"])
+def test_help_has_examples(verb: str, flowrexctl: Flowrexctl) -> None:
+    assert f"flowrexctl {verb} " in flowrexctl(verb, "--help").out.split("Examples:")[1]
