@@ -96,6 +96,39 @@ class Cluster:
         with urllib.request.urlopen(self.entry + path, timeout=timeout) as answer:
             return json.load(answer)
 
+    def nomad(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Ask Nomad's API, as its UI does."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.base + 46}/v1/{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"X-Nomad-Token": self.token("nomad")},
+            method="GET" if body is None else "PUT",
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def allocations(self, job: str) -> list[dict[str, Any]]:
+        """Return a job's allocations that run or are about to."""
+        found = self.nomad(f"job/{job}/allocations")
+        return [one for one in found if one["ClientStatus"] in {"pending", "running"}]
+
+    @contextmanager
+    def drained(self, name: str, job: str) -> Iterator[None]:
+        """Drain a node until nothing of `job` is on it, and give it back after the block."""
+        node = next(one["ID"] for one in self.nomad("nodes") if one["Name"] == name)
+        spec = {"Deadline": 120_000_000_000, "IgnoreSystemJobs": False}
+        assert any(one["NodeID"] == node for one in self.allocations(job)), f"none on {name}"
+        self.nomad(f"node/{node}/drain", {"DrainSpec": spec})
+        try:
+            eventually(
+                lambda: not any(one["NodeID"] == node for one in self.allocations(job)),
+                within=90,
+                what=f"the end of the last allocation on {name}",
+            )
+            yield
+        finally:
+            self.nomad(f"node/{node}/drain", {"DrainSpec": None, "MarkEligible": True})
+
     def token(self, server: str, role: str = "operator") -> str:
         return (self.state / "tokens" / f"{server}-{role}").read_text().strip()
 

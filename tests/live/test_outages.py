@@ -27,7 +27,8 @@ READING = {
 BOOTSTRAP = {"bootstrap": ["bootstrap", "dev", "--check"]}
 NEEDS = {
     "nomad-1": CHANGING | READING | BOOTSTRAP,
-    "consul-1": CHANGING | BOOTSTRAP,
+    # Where nothing waits, `promote` and `fail` have nothing to lock.
+    "consul-1": {verb: CHANGING[verb] for verb in ("run", "rollback")} | BOOTSTRAP,
     "vault": BOOTSTRAP,
 }
 

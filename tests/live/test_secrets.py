@@ -13,8 +13,7 @@ from flowrex.errors import PermissionRefused
 from flowrex.secret import Secret
 from flowrex.vault import VaultClient
 from tests.cluster import Cluster
-from tests.live.test_load import allocations
-from tests.live.test_rollout import marked, nomad
+from tests.live.test_rollout import marked
 
 
 def address(cluster: Cluster) -> str:
@@ -23,7 +22,7 @@ def address(cluster: Cluster) -> str:
 
 def folders(cluster: Cluster) -> list[Path]:
     """Return the task folders of the backend's running instances."""
-    running = {str(one["ID"]) for one in allocations(cluster)}
+    running = {str(one["ID"]) for one in cluster.allocations("backend")}
     found = [p for p in cluster.state.rglob("backend/secrets") if p.parts[-3] in running]
     assert len(found) == len(running)
     return [path.parent for path in found]
@@ -112,12 +111,12 @@ def test_no_secret_is_in_what_nomad_and_consul_keep(
     cluster: Cluster, secrets: dict[str, bytes]
 ) -> None:
     kept = {
-        f"job {name}": json.dumps(nomad(cluster, f"job/{name}/versions")).encode()
+        f"job {name}": json.dumps(cluster.nomad(f"job/{name}/versions")).encode()
         for name in ("migrate", "backend", "nginx")
     }
-    kept["allocations"] = json.dumps(nomad(cluster, "allocations?task_states=true")).encode()
-    kept["deployments"] = json.dumps(nomad(cluster, "deployments")).encode()
-    kept["evaluations"] = json.dumps(nomad(cluster, "evaluations")).encode()
+    kept["allocations"] = json.dumps(cluster.nomad("allocations?task_states=true")).encode()
+    kept["deployments"] = json.dumps(cluster.nomad("deployments")).encode()
+    kept["evaluations"] = json.dumps(cluster.nomad("evaluations")).encode()
     assert not [leak for place, text in kept.items() for leak in leaks(secrets, place, text)]
 
 

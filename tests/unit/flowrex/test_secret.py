@@ -23,7 +23,7 @@ def test_no_way_of_printing_shows_it() -> None:
         str(secret),
         f"{secret}",
         f"{secret!r:>40}",
-        "%s" % secret,
+        "%s" % secret,  # noqa: UP031
         f"{[secret]}",
     ]
     assert not any(VALUE in text for text in shown)
