@@ -82,9 +82,11 @@ def _hint(facts: Facts, environment: str, culprits: list[Allocation]) -> str:
     if facts.deployment is not None and facts.deployment.status == "cancelled":
         return f"Somebody else changed the job. Look: flowrexctl status {environment}"
     if culprits:
+        first = culprits[0]
+        stream = " --stderr" if facts.streams.get(first.id, "stderr") == "stderr" else ""
         return (
             f"Its whole log: flowrexctl logs {environment} {facts.job} "
-            f"--alloc {culprits[0].short_id} --stderr\n"
+            f"--alloc {first.short_id}{stream}\n"
             f"Correct it, then again: flowrexctl run {environment}"
         )
     if facts.placement:

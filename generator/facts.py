@@ -18,6 +18,7 @@ from generator.canary import PASSING
 
 _LOG_LINES = 10
 _LOG_BYTES = 8192
+_LOG_WIDTH = 300
 _OUTPUT = 400
 _TAGS = re.compile(r"<!?/?[a-zA-Z][^>]*>")
 
@@ -44,6 +45,7 @@ class Facts:
         checks: the checks that were not passing when last seen.
         placement: why allocations can't be placed, in sentences.
         logs: (allocation, task) to the last lines that it wrote.
+        streams: allocation to the stream that its lines are from.
         reverted_to: the version that Nomad went back to, by itself.
         told: the task events that a person was told of.
     """
@@ -55,6 +57,7 @@ class Facts:
     checks: dict[tuple[str, str], FailedCheck] = field(default_factory=dict)
     placement: tuple[str, ...] = ()
     logs: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    streams: dict[str, str] = field(default_factory=dict)
     reverted_to: int | None = None
     told: set[tuple[str, str, str]] = field(default_factory=set)
 
@@ -130,5 +133,8 @@ def collect_logs(nomad: NomadClient, facts: Facts, *, at_most: int = 1) -> None:
                     continue
                 if text.strip():
                     lines = text.strip().splitlines()[-_LOG_LINES:]
-                    facts.logs[(allocation.id, task)] = tuple(mask.line(line) for line in lines)
+                    facts.logs[(allocation.id, task)] = tuple(
+                        mask.line(line)[:_LOG_WIDTH] for line in lines
+                    )
+                    facts.streams[allocation.id] = stream
                     break

@@ -37,7 +37,20 @@ _VOLATILE = {
 def fingerprint(spec: Mapping[str, Any]) -> str:
     """Return a text that is the same for two versions that run the same."""
     kept = {name: value for name, value in spec.items() if name not in _VOLATILE}
-    return json.dumps(kept, sort_keys=True)
+    return json.dumps(_settled(kept), sort_keys=True)
+
+
+def _settled(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Take out what a revert repeats: Nomad adds its implied constraints to the kept ones again."""
+    if isinstance(value, list):
+        return [_settled(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    settled = {name: _settled(one) for name, one in value.items()}
+    if isinstance(constraints := settled.get("Constraints"), list):
+        once = {json.dumps(one, sort_keys=True) for one in constraints}
+        settled["Constraints"] = sorted(once)
+    return settled
 
 
 def last_healthy(versions: Sequence[JobVersion]) -> JobVersion | None:

@@ -9,7 +9,7 @@ from flowrex.nomad import JobVersion
 from flowrex.nomad.jobs import Submitted
 from generator.deploy import Outcome, deploy
 from generator.environment import Environment
-from generator.rollback import last_healthy, named, rollback
+from generator.rollback import fingerprint, last_healthy, named, rollback
 from generator.run import run
 from tests.unit.generator.rolling import Rig, spec, step
 
@@ -52,6 +52,13 @@ def test_a_second_rollback_goes_further_back_and_not_forth_again() -> None:
     history = [version(3, "b"), version(2, "c"), version(1, "b"), version(0, "a")]
     found = last_healthy(history)
     assert found is not None and found.version == 0
+
+
+def test_a_constraint_that_a_revert_repeats_makes_no_other_version() -> None:
+    linux = {"LTarget": "${attr.kernel.name}", "Operand": "=", "RTarget": "linux"}
+    once, twice = ({"TaskGroups": [{"Constraints": [linux] * count}]} for count in (1, 2))
+    assert fingerprint(once) == fingerprint(twice)
+    assert fingerprint(once) != fingerprint({"TaskGroups": [{"Constraints": []}]})
 
 
 def test_a_version_that_was_stopped_is_not_gone_back_to() -> None:
