@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from flowrex.errors import ServerRefused, UsageError
@@ -40,7 +39,7 @@ def fingerprint(spec: Mapping[str, Any]) -> str:
     return json.dumps(_settled(kept), sort_keys=True)
 
 
-def _settled(value: Any) -> Any:  # noqa: ANN401 - JSON
+def _settled(value: Any) -> Any:
     """Take out what a revert repeats: Nomad adds its implied constraints to the kept ones again."""
     if isinstance(value, list):
         return [_settled(one) for one in value]
@@ -140,29 +139,32 @@ def _to_healthy(setup: Setup, found: Sequence[Standing], chosen: bool) -> list[T
 
 
 def _of_last_release(setup: Setup, found: Sequence[Standing]) -> Sequence[Standing]:
-    """Keep the services that the last release changed and that are still at its version."""
+    """Keep the services that the last release changed and that still run what it left."""
     by_name = {one.name: one for one in found}
     for record in release.history(setup.consul, setup.environment.name):
-        changed = [
-            by_name[name]
+        changed = {
+            name: job.get("version")
             for name, job in record.jobs.items()
-            if name in by_name
-            and job.get("result") in {"deployed", "canary", "reverted"}
-            and job.get("version") == _version(by_name[name])
-        ]
+            if name in by_name and job.get("result") in {"deployed", "canary", "reverted"}
+        }
         if changed:
-            return sorted(changed, key=lambda one: list(by_name).index(one.name))
-    # Nothing is recorded: the job that was changed last is the one that is meant.
-    return [max(found, key=_submitted)]
+            still = [one for one in found if _still(one, changed.get(one.name))]
+            if still:
+                return still
+            break
+    # Nothing that is recorded fits: the job that was changed last is the one that is meant.
+    return [max(found, key=_index)]
 
 
-def _submitted(standing: Standing) -> datetime:
+def _still(standing: Standing, number: object) -> bool:
+    """Whether a job is at a version, or at one that runs the same, as after a failed release."""
+    there = next((one for one in standing.versions if one.version == number), None)
+    return there is not None and _runs(standing, there)
+
+
+def _index(standing: Standing) -> int:
     assert standing.current is not None
-    return standing.current.submitted
-
-
-def _version(standing: Standing) -> int | None:
-    return standing.current.version if standing.current else None
+    return standing.current.job_modify_index
 
 
 def _to_named(setup: Setup, found: Sequence[Standing], to: str, *, chosen: bool) -> list[Target]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from flowrex.errors import StalePlan, UsageError
+from flowrex.errors import DeploymentFailed, StalePlan, UsageError
 from flowrex.nomad import JobVersion
 from flowrex.nomad.jobs import Submitted
 from generator.deploy import Outcome, deploy
@@ -117,6 +117,24 @@ def test_without_a_name_what_the_last_release_changed_goes_back(rig: Rig, dev: E
     rig.nomad.written.clear()
     assert [one.job for one in back(rig, dev)] == ["backend"]
     assert running(rig) == "1.1.0"
+
+
+def test_after_a_failed_release_the_one_before_it_is_meant(rig: Rig, dev: Environment) -> None:
+    todo = step(rig.nomad, spec(release="1.2.0"))
+    run(rig.setup(dev), [todo], version="1.2.0", promote=True)
+    with pytest.raises(DeploymentFailed):
+        bad = step(rig.nomad, spec(release="1.3.0", behaviour="unhealthy"))
+        run(rig.setup(dev), [bad], version="1.3.0", promote=True)
+    for _ in range(4):
+        rig.nomad.tick()
+    assert running(rig) == "1.2.0"
+    assert [one.job for one in back(rig, dev)] == ["backend"]
+    assert running(rig) == "1.1.0"
+
+
+def test_without_records_the_job_that_was_changed_last_is_meant(rig: Rig, dev: Environment) -> None:
+    rig.in_service(spec(release="1.2.0"))
+    assert [one.job for one in back(rig, dev)] == ["backend"]
 
 
 def test_a_canary_that_waits_is_given_up(rig: Rig, dev: Environment) -> None:
