@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from flowrex.consul import ConsulClient
+from flowrex.errors import ServerUnreachable
 from flowrex.nomad import NomadClient
 from generator import lock, release
 from generator.lock import Holder
@@ -23,12 +24,14 @@ class Status:
         holder: who holds the lock.
         last: the record of the newest run.
         jobs: where each job stands, in the order of deployment.
+        unknown: why the lock and the records are not known: Consul does not answer.
     """
 
     environment: str
     holder: Holder | None
     last: Release | None
     jobs: tuple[Standing, ...]
+    unknown: ServerUnreachable | None = None
 
     @property
     def died(self) -> Release | None:
@@ -70,9 +73,13 @@ def read(
         consul: where the lock and the records are.
         names: the jobs, in the order of deployment.
     """
-    holder = lock.holder(consul, environment)
-    records = release.history(consul, environment)
-    return Status(environment, holder, records[0] if records else None, standings(nomad, names))
+    jobs = standings(nomad, names)
+    try:
+        holder = lock.holder(consul, environment)
+        records = release.history(consul, environment)
+    except ServerUnreachable as error:
+        return Status(environment, None, None, jobs, unknown=error)
+    return Status(environment, holder, records[0] if records else None, jobs)
 
 
 def job_document(environment: str, job: Standing) -> Mapping[str, Any]:
@@ -102,7 +109,9 @@ def sentences(status: Status) -> list[str]:
         dead = " That process is gone; its lock expires by itself." if status.holder.gone else ""
         said.append(f"The lock is held by {status.holder}.{dead}")
     last = status.last
-    if last is None:
+    if status.unknown is not None:
+        said.append("Who holds the lock and how the last run ended is not known.")
+    elif last is None:
         said.append("No run is recorded.")
     elif status.died is not None:
         said.append(_died(last))

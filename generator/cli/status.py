@@ -32,6 +32,8 @@ def command(
         environment.name, access.nomad(environment), access.consul(environment), names
     )
     if as_json:
+        if found.unknown is not None:
+            raise found.unknown
         output.emit(found.as_document())
         return
     rows = []
@@ -56,3 +58,5 @@ def command(
     output.show(output.table(rows, headers))
     for sentence in status.sentences(found):
         output.show(sentence)
+    if found.unknown is not None:
+        raise found.unknown

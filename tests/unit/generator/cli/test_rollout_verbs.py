@@ -229,6 +229,16 @@ def test_status_says_what_to_type_next(flowrexctl: Flowrexctl) -> None:
     assert waiting == ["backend"]
 
 
+def test_status_without_consul_shows_what_nomad_knows(flowrexctl: Flowrexctl, rig: Rig) -> None:
+    flowrexctl("run", "dev", "--yes")
+    rig.consul.down = True
+    done = flowrexctl("status", "dev")
+    assert done.status == 6
+    assert "in service" in done.out
+    assert "Consul at fake://consul does not answer" in done.err
+    assert flowrexctl("status", "dev", "--json").document["exit_status"] == 6
+
+
 def test_logs_are_lines_or_documents(flowrexctl: Flowrexctl, rig: Rig) -> None:
     flowrexctl("run", "dev", "--yes")
     rig.nomad.logs[("backend", "stdout")] = "one\ntwo\n"
