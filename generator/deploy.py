@@ -6,19 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from flowrex.errors import DeploymentFailed, ServerUnreachable, StalePlan
-from flowrex.nomad import Deployment, Evaluation, IndexConflict, JobVersion, NomadClient
-from generator import batch, diagnose
-from generator.differ import changes
-from generator.facts import Facts, collect_logs
+from flowrex.errors import DeploymentFailed, ServerUnreachable
+from flowrex.nomad import Deployment, Evaluation, IndexConflict, JobVersion
+from generator import batch
+from generator.facts import Facts
+from generator.failure import failed, given_up, see_revert
 from generator.plan import Action, service_action
 from generator.render import RenderedJob
+from generator.stale import stale
 from generator.watch import BlockedError, Event, OverdueError, Watch
 
 # `pending` was not begun; `reverted` is the stable version again after a failure or a rollback.
 Result = Literal["deployed", "canary", "unchanged", "ran", "pending", "reverted"]
-_STALE_CHANGES = 5
-_REVERT_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -127,39 +126,6 @@ def submit(watch: Watch, step: Step) -> tuple[JobVersion, str]:
     return current, submitted.evaluation_id
 
 
-def stale(nomad: NomadClient, environment: str, name: str, index: int) -> StalePlan:
-    """Return the error that says what became of a job since it was planned.
-
-    Args:
-        nomad: where the job is.
-        environment: its name, for the command.
-        name: the job.
-        index: the job's modify index when it was planned.
-    """
-    hint = f"See what a run would change now: flowrexctl plan {environment}"
-    current = nomad.jobs.find(name)
-    if current is None:
-        return StalePlan(f"{name} was removed from Nomad since the plan was made", hint=hint)
-    at = f"version {current.version}, submitted {current.submitted:%Y-%m-%d %H:%M:%S} UTC"
-    if index == 0:
-        return StalePlan(f"{name} did not exist when it was planned; now it is {at}", hint=hint)
-    versions, diffs = nomad.jobs.version_diffs(name)
-    then = next((one for one in versions if one.job_modify_index == index), None)
-    was = "" if then is None else f" was version {then.version} and"
-    text = f"{name} was changed since the plan was made: it{was} is now {at}"
-    since = [
-        f"  {change.label}: {' → '.join(repr(value) for value in change.shown())}"
-        if not change.is_text
-        else f"  {change.label}"
-        for version, diff in zip(versions, diffs, strict=False)
-        if then is not None and version.version > then.version
-        for change in changes(diff)
-    ]
-    if len(since) > _STALE_CHANGES:
-        since = [*since[:_STALE_CHANGES], f"  … and {len(since) - _STALE_CHANGES} more changes"]
-    return StalePlan("\n".join([text, *since]), hint=hint)
-
-
 def _restart(watch: Watch, step: Step) -> tuple[JobVersion, str]:
     """Stop a job that failed, and submit the same spec again.
 
@@ -219,7 +185,7 @@ def follow_service(
     except BlockedError as error:
         if seen.deployment is not None:
             watch.nomad.deployments.fail(seen.deployment.id)
-            _see_revert(watch, seen, seen.deployment)
+            see_revert(watch, seen, seen.deployment)
         cause = f"found no place for {watch.placement_s:.0f} s and was given up"
         raise given_up(watch, seen, cause) from error
 
@@ -300,50 +266,6 @@ def _follow(
         watch.tell(Event(name, "deployed", text, {"deployment": deployment.id}))
         return Outcome(name, "deployed", version, previous, deployment.id)
     raise failed(watch, seen)
-
-
-def failed(watch: Watch, seen: Facts) -> DeploymentFailed:
-    """Return the explanation of a deployment that Nomad ended."""
-    deployment = seen.deployment
-    assert deployment is not None
-    watch.tell(Event(seen.job, "failed", deployment.description, {"deployment": deployment.id}))
-    if deployment.status == "failed":
-        _see_revert(watch, seen, deployment)
-    return given_up(watch, seen, None)
-
-
-def _see_revert(watch: Watch, seen: Facts, deployment: Deployment) -> None:
-    if not any(group.auto_revert for group in deployment.groups.values()):
-        return
-    seen.reverted_to = reverted_to(watch, seen.job, seen.version)
-    if seen.reverted_to is not None:
-        text = f"Nomad went back to version {seen.reverted_to}"
-        watch.tell(Event(seen.job, "reverted", text, {"version": seen.reverted_to}))
-
-
-def given_up(watch: Watch, seen: Facts, cause: str | None) -> DeploymentFailed:
-    """Collect what is still to be had and return the explanation."""
-    collect_logs(watch.nomad, seen)
-    return diagnose.explain(seen, watch.environment, cause=cause).error()
-
-
-def reverted_to(watch: Watch, name: str, failed_version: int) -> int | None:
-    """Wait until Nomad has gone back by itself after a failure.
-
-    Returns:
-        The stable version whose spec runs again; None where Nomad did not go back.
-    """
-    end = watch.clock.now() + _REVERT_S
-    while True:
-        versions = watch.ask(name, watch.nomad.jobs.versions, name)
-        stable = [one.version for one in versions if one.stable and one.version < failed_version]
-        if not stable:
-            return None
-        if versions[0].version > failed_version:
-            return max(stable)
-        if watch.clock.now() >= end:
-            return None
-        watch.clock.sleep(0.5)
 
 
 def action_now(watch: Watch, current: JobVersion) -> Action:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flowrex.errors import DeploymentFailed, UsageError
-from generator.deploy import Outcome, follow_service, reverted_to
+from generator.deploy import Outcome, follow_service
 from generator.facts import Facts
+from generator.failure import reverted_to
 from generator.run import Setup, tag, under_lock
 from generator.standing import Standing, release_of, standings
 from generator.watch import Event, OverdueError, Watch

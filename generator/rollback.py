@@ -9,9 +9,10 @@ from typing import Any
 from flowrex.errors import ServerRefused, UsageError
 from flowrex.nomad import IndexConflict, JobVersion
 from generator import release
-from generator.deploy import Outcome, follow_service, stale, version_at
+from generator.deploy import Outcome, follow_service, version_at
 from generator.promote import fail_deployment
 from generator.run import Setup, under_lock
+from generator.stale import stale
 from generator.standing import Standing, release_of, standings
 from generator.watch import Event, Watch
 
