@@ -39,7 +39,7 @@ def run(folder: Path, programs: dict[str, Path], cluster: Cluster) -> list[Figur
             ],
             "nomad-pack": [
                 Command(
-                    [pack, "plan", "--no-format", str(peers.pack(job, packs))],
+                    [pack, "plan", str(peers.pack(job, packs))],
                     folder,
                     peer_environ,
                     accepted=(0, 1),
