@@ -9,7 +9,8 @@ from typing import Any
 from flowrex.consul import ConsulClient
 from flowrex.errors import ServerUnreachable
 from flowrex.nomad import NomadClient
-from generator import lock, release
+from generator import instances, lock, release
+from generator.instances import Instance
 from generator.lock import Holder
 from generator.release import Release
 from generator.standing import Standing, standings
@@ -24,6 +25,7 @@ class Status:
         holder: who holds the lock.
         last: the record of the newest run.
         jobs: where each job stands, in the order of deployment.
+        instances: where their instances are.
         unknown: why the lock and the records are not known: Consul does not answer.
     """
 
@@ -31,6 +33,7 @@ class Status:
     holder: Holder | None
     last: Release | None
     jobs: tuple[Standing, ...]
+    instances: tuple[Instance, ...] = ()
     unknown: ServerUnreachable | None = None
 
     @property
@@ -59,6 +62,7 @@ class Status:
             "last_run": asdict(self.last) if self.last else None,
             "unfinished_run": self.died.id if self.died else None,
             "jobs": [job_document(self.environment, job) for job in self.jobs],
+            "instances": [instance.as_document() for instance in self.instances],
         }
 
 
@@ -77,9 +81,10 @@ def read(
     try:
         holder = lock.holder(consul, environment)
         records = release.history(consul, environment)
+        where = instances.read(consul, names)
     except ServerUnreachable as error:
         return Status(environment, None, None, jobs, unknown=error)
-    return Status(environment, holder, records[0] if records else None, jobs)
+    return Status(environment, holder, records[0] if records else None, jobs, where)
 
 
 def job_document(environment: str, job: Standing) -> Mapping[str, Any]:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from generator.cli import context, output
 from generator.cli.options import environment_options
+
+if TYPE_CHECKING:
+    from generator.instances import Instance
 
 _COLOURS = {"in service": "green", "ran": "green", "canary": "yellow", "failed": "red"}
 
@@ -56,7 +62,26 @@ def command(
         )
     headers = ("JOB", "STATE", "VERSION", "RELEASE", "HEALTHY", "SUBMITTED (UTC)")
     output.show(output.table(rows, headers))
+    if found.instances:
+        output.show("")
+        output.show(_instances(found.instances))
+        output.show("")
     for sentence in status.sentences(found):
         output.show(sentence)
     if found.unknown is not None:
         raise found.unknown
+
+
+def _instances(instances: Sequence[Instance]) -> str:
+    rows = [
+        (
+            one.job + (" (canary)" if one.canary else ""),
+            one.node,
+            one.address,
+            click.style("failing: " + ", ".join(one.failing), fg="red")
+            if one.failing
+            else click.style("passing", fg="green"),
+        )
+        for one in instances
+    ]
+    return output.table(rows, ("INSTANCE OF", "NODE", "ADDRESS", "CHECKS"))
