@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from flowrex.errors import ConfigurationError, NotFound, PermissionRefused, ServerRefused
 from flowrex.nomad import Allocation, Deployment, JobVersion, NomadClient
 from generator import placement
 from generator.differ import Change, changes
@@ -70,7 +71,7 @@ def plan_jobs(nomad: NomadClient, jobs: Sequence[RenderedJob]) -> tuple[JobPlan,
         One plan a job, in the same order.
 
     Raises:
-        ServerRefused: Nomad finds a spec wrong.
+        ConfigurationError: Nomad finds a spec wrong.
     """
     if not jobs:
         return ()
@@ -80,12 +81,38 @@ def plan_jobs(nomad: NomadClient, jobs: Sequence[RenderedJob]) -> tuple[JobPlan,
 
 def plan_job(nomad: NomadClient, job: RenderedJob) -> JobPlan:
     """Plan one job; see `JobPlan`."""
-    answer = nomad.jobs.plan(nomad.jobs.parse(job.hcl))
+    answer = _ask(nomad, job)
     current = nomad.jobs.find(job.name) if answer["JobModifyIndex"] else None
     plan = annotate(job, answer, current)
     if current is None or plan.submits:
         return plan
     return with_standing(nomad, plan, current)
+
+
+def _ask(nomad: NomadClient, job: RenderedJob) -> dict[str, Any]:
+    try:
+        spec = nomad.jobs.parse(job.hcl)
+    except (PermissionRefused, NotFound):
+        raise
+    except ServerRefused as error:
+        raise _not_accepted(job, error.message) from error
+    try:
+        return nomad.jobs.plan(spec)
+    except (PermissionRefused, NotFound):
+        raise
+    except ServerRefused as error:
+        # A wrong spec and a failing server both get a 500; the validator tells them apart.
+        mistakes, _ = nomad.jobs.validate(spec)
+        if not mistakes:
+            raise
+        raise _not_accepted(job, "; ".join(mistakes)) from error
+
+
+def _not_accepted(job: RenderedJob, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"Nomad does not accept job {job.name}: {reason}",
+        hint="Correct the setting or the template; `flowrexctl validate` checks without planning.",
+    )
 
 
 def annotate(job: RenderedJob, answer: Mapping[str, Any], current: JobVersion | None) -> JobPlan:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,11 +47,13 @@ def _walk(path: str, command: click.Command) -> Iterator[tuple[str, click.Comman
 
 
 def _paragraphs(text: str) -> str:
-    """Turn click's help into Markdown: what follows a \\b is kept line by line."""
+    """Turn click's help into Markdown: a block behind a \\b is kept line by line."""
     blocks = []
-    for block in click.formatting.wrap_text(text, 10_000, preserve_paragraphs=True).split("\n\n"):
-        verbatim = "\n" in block.strip() or block.startswith("Examples:")
-        blocks.append(f"```\n{block.rstrip()}\n```" if verbatim else block.strip())
+    for block in inspect.cleandoc(text).split("\n\n"):
+        if block.startswith("\b"):
+            blocks.append("```\n" + block.removeprefix("\b").strip("\n") + "\n```")
+        else:
+            blocks.append(" ".join(block.split()))
     return "\n\n".join(blocks)
 
 
@@ -69,12 +72,19 @@ def settings() -> str:
         value: Any = base
         for key in setting.path.split("."):
             value = value[key]
-        shown = "none" if value is None else str(value).lower() if value in (True, False) else value
         lines.append(
-            f"| `{setting.path}` | {_cell(_kind(setting.kind))} | `{_cell(str(shown))}` "
+            f"| `{setting.path}` | {_cell(_kind(setting.kind))} | `{_cell(_shown(value))}` "
             f"| {_cell(setting.doc)} |\n"
         )
     return "".join(lines)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _kind(kind: Any) -> str:
@@ -103,6 +113,21 @@ def consul_keys() -> str:
     )
 
 
+def metrics() -> str:
+    """Return the page of all metrics that the application exports."""
+    from app.metrics import Metrics
+
+    rows = []
+    for metric in Metrics("", "").registry.collect():
+        name = metric.name + ("_total" if metric.type == "counter" else "")
+        rows.append(f"| `{name}` | {metric.type} | {_cell(metric.documentation)} |\n")
+    return (
+        _HEAD + "# Metrics\n\nOf the backend, at `/metrics`; through nginx only from the networks "
+        "in `nginx.metrics_allow`.\n\n| metric | kind | what it is |\n| --- | --- | --- |\n"
+        + "".join(sorted(rows))
+    )
+
+
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
@@ -113,6 +138,7 @@ def pages() -> dict[str, str]:
         "commands.md": commands(),
         "settings.md": settings(),
         "consul-keys.md": consul_keys(),
+        "metrics.md": metrics(),
     }
 
 

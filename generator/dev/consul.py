@@ -57,6 +57,9 @@ def settings(
             "tokens": tokens,
         },
         "disable_update_check": True,
+        # A check's words reach the servers at once, not only with its next change of state: a
+        # failed deployment is explained with them.
+        "check_update_interval": "0s",
         "telemetry": {"prometheus_retention_time": "1m", "disable_hostname": True},
         # Every worker of the application and every browser of the API waits in a request of its
         # own, all from one address.

@@ -124,3 +124,13 @@ def test_logs_are_the_tasks_own(cluster: Cluster) -> None:
 
 def test_validate_asks_nomad(cluster: Cluster) -> None:
     assert cluster.document("validate", "dev")["nomad_left_out"] is None
+
+
+def test_a_spec_that_nomad_does_not_accept_is_a_mistake_of_the_configuration(
+    cluster: Cluster,
+) -> None:
+    # Nomad wants a deadline longer than a task may take to stop.
+    wrong = ["--set", "backend.health.progress_deadline=10s"]
+    done = cluster.run("plan", "dev", *wrong, expect=3)
+    assert "Nomad does not accept job backend" in done.stderr
+    assert "ProgressDeadline" in done.stderr
