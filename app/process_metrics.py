@@ -49,8 +49,9 @@ class ServerProcesses(Collector):
 
     def _stat(self, pid: int) -> list[str] | None:
         try:
-            text = (self._proc / str(pid) / "stat").read_text()
-        except (OSError, UnicodeDecodeError):
+            # A name that the kernel cut in the middle of a character is no UTF-8.
+            text = (self._proc / str(pid) / "stat").read_text(errors="replace")
+        except OSError:
             return None
         # The name stands in parentheses and may hold anything, parentheses too.
         return text.rpartition(")")[2].split()

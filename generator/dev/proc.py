@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,7 +52,8 @@ def parse_stat(text: str) -> Process:
 def process(pid: int, proc: Path = PROC) -> Process | None:
     """Return the process `pid`, or None where there is none (a zombie is returned as one)."""
     try:
-        return parse_stat((proc / str(pid) / "stat").read_text())
+        # A name that the kernel cut in the middle of a character is no UTF-8.
+        return parse_stat((proc / str(pid) / "stat").read_text(errors="replace"))
     except (FileNotFoundError, ProcessLookupError):
         return None
 
@@ -87,7 +89,7 @@ def command_line(pid: int, proc: Path = PROC) -> str:
     try:
         words = (proc / str(pid) / "cmdline").read_bytes().split(b"\0")
         text = " ".join(word.decode(errors="replace") for word in words).strip()
-        return text or (proc / str(pid) / "comm").read_text().strip()
+        return text or (proc / str(pid) / "comm").read_text(errors="replace").strip()
     except OSError:
         return "?"
 
@@ -153,4 +155,4 @@ def parse_mounts(text: str) -> list[Path]:
 
 def mounts(proc: Path = PROC) -> list[Path]:
     """Return every mount point of this machine."""
-    return parse_mounts((proc / "self/mountinfo").read_text())
+    return parse_mounts(os.fsdecode((proc / "self/mountinfo").read_bytes()))

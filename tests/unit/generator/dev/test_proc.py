@@ -43,6 +43,24 @@ def test_this_process_is_found_with_its_environment_and_folder() -> None:
     assert proc.working_directory(os.getpid()) == str(Path.cwd())
 
 
+def test_a_name_cut_in_the_middle_of_a_character_is_read(tmp_path: Path) -> None:
+    cut = "éééééééé".encode()[:15]
+    (tmp_path / "42").mkdir()
+    (tmp_path / "42/stat").write_bytes(STAT.format(tty=0).encode().replace(b"a) b (c)", cut))
+    (tmp_path / "42/comm").write_bytes(cut + b"\n")
+    (tmp_path / "42/cmdline").write_bytes(b"")
+    found = proc.process(42, tmp_path)
+    assert found is not None
+    assert found.started == 98765
+    assert proc.command_line(42, tmp_path).startswith("ééééééé")
+
+
+def test_a_mount_point_that_is_no_utf8_is_read(tmp_path: Path) -> None:
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self/mountinfo").write_bytes(b"36 35 0:4 / /caf\xe9 rw shared:1 - tmpfs tmpfs rw\n")
+    assert [bytes(point) for point in proc.mounts(tmp_path)] == [b"/caf\xe9"]
+
+
 def test_a_process_that_is_not_there_is_none() -> None:
     assert proc.process(2**22 + 1) is None
     assert proc.environ_value(2**22 + 1, "PATH") is None
