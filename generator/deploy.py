@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from flowrex.errors import DeploymentFailed, ServerUnreachable
+from flowrex.errors import DeploymentFailed, PermissionRefused, ServerUnreachable
 from flowrex.nomad import Deployment, Evaluation, IndexConflict, JobVersion
 from generator import batch
 from generator.facts import Facts
@@ -256,9 +256,13 @@ def _follow(
         try:
             watch.nomad.deployments.promote(deployment.id)
             watch.tell(Event(name, "promoted", f"version {version} is promoted"))
+        except PermissionRefused:
+            raise
         except ServerUnreachable as error:
             # Judged ready, refused all the same: it changed in between, or a leader is elected.
             watch.tell(Event(name, "unreachable", f"{error.message}; looking again"))
+            if watch.clock.now() >= end:
+                raise OverdueError from error
             watch.clock.sleep(1)
         deployment = watch.deployment(deployment, seen, current, end, stop_at_canary=True)
     if deployment.status == "successful":

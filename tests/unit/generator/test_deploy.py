@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from flowrex.errors import DeploymentFailed, NotFound, ServerUnreachable, StalePlan
+from flowrex.errors import (
+    DeploymentFailed,
+    NotFound,
+    PermissionRefused,
+    ServerRefused,
+    ServerUnreachable,
+    StalePlan,
+)
 from flowrex.nomad import Deployment
 from generator.deploy import deploy
 from tests.unit.generator.rolling import Rig, spec, step
@@ -33,6 +40,34 @@ def test_an_update_that_is_to_be_promoted_goes_to_the_end(rig: Rig) -> None:
     assert outcome.result == "deployed"
     assert rig.nomad.written == [("register", "backend"), ("promote", "backend")]
     assert rig.nomad.jobs.get("backend").stable
+
+
+def test_a_promotion_that_is_not_allowed_is_not_tried_again(rig: Rig) -> None:
+    tried = refuse_promotion(rig, PermissionRefused("Permission denied"))
+    with pytest.raises(PermissionRefused):
+        deploy(rig.watch(), step(rig.nomad, spec(v="2")), promote=True)
+    assert len(tried) == 1
+
+
+def test_a_promotion_that_is_refused_for_ever_meets_the_deadline(rig: Rig) -> None:
+    tried = refuse_promotion(rig, ServerRefused("too few healthy canaries"))
+    with pytest.raises(DeploymentFailed, match="did not end within 100 s"):
+        deploy(rig.watch(), step(rig.nomad, spec(v="2")), promote=True)
+    assert len(tried) > 1
+
+
+def refuse_promotion(rig: Rig, error: ServerRefused) -> list[str]:
+    """Bring a version into service, refuse every promotion after it, and return the attempts."""
+    rig.in_service(spec(v="1"))
+    tried: list[str] = []
+
+    def promote(deployment_id: str) -> None:
+        tried.append(deployment_id)
+        assert len(tried) < 500, "it is tried without an end"
+        raise error
+
+    rig.nomad.deployments.promote = promote  # type: ignore[method-assign]
+    return tried
 
 
 def test_a_plan_whose_job_was_changed_since_is_stale_and_nothing_is_written(rig: Rig) -> None:
