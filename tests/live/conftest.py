@@ -30,8 +30,10 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture
 def settled(cluster: Cluster) -> Cluster:
     """The cluster with nothing pending: what a test before this one left is brought to an end."""
+    # A run that lost Consul could not give its lock back; that ends with the lock's TTL.
+    patient = ("--lock-wait", "60s")
     status = cluster.document("status", "dev")
     if any(job.get("waits_for_promotion") for job in status["jobs"]):
-        cluster.run("fail", "dev")
-    cluster.run("run", "dev", "--yes", "--promote")
+        cluster.run("fail", "dev", *patient)
+    cluster.run("run", "dev", "--yes", "--promote", *patient)
     return cluster
