@@ -1,4 +1,4 @@
-"""Which folder and which port each server of a dev cluster has; nothing here touches the disk."""
+"""Which folder and which port each server of a dev cluster has; nothing here changes the disk."""
 
 from __future__ import annotations
 
@@ -23,16 +23,19 @@ _PER_NODE = 100
 def state_dir(environ: Mapping[str, str], *, root_user: bool | None = None) -> Path:
     """Return the cluster's folder: FLOWREX_DEV_DIR, else the usual place for state.
 
+    Symbolic links in it are followed: the kernel names a process's folder and a mount without them.
+
     Args:
         environ: the process's environment.
         root_user: whether the caller is root; found out unless given.
     """
     if named := environ.get("FLOWREX_DEV_DIR"):
-        return Path(named).absolute()
+        return Path(named).resolve()
     if os.geteuid() == 0 if root_user is None else root_user:
-        return Path("/var/lib/flowrex/dev")
+        return Path("/var/lib/flowrex/dev").resolve()
     home = Path(environ.get("HOME") or "~").expanduser()
-    return Path(environ.get("XDG_STATE_HOME") or home / ".local/state") / "flowrex/dev"
+    state = Path(environ.get("XDG_STATE_HOME") or home / ".local/state")
+    return (state / "flowrex/dev").resolve()
 
 
 @dataclass(frozen=True)
@@ -180,11 +183,6 @@ class Layout:
     def state_file(self) -> Path:
         """Where the cluster remembers what it started."""
         return self.root / "cluster.json"
-
-    @property
-    def lock_file(self) -> Path:
-        """What one `up`, `down` or `reset` at a time holds."""
-        return self.root / "lock"
 
     @property
     def environment_file(self) -> Path:

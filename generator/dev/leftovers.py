@@ -18,6 +18,9 @@ from pathlib import Path
 from generator.dev import cgroups, proc, process
 from generator.dev.layout import MARKER, Layout
 
+# The cluster's processes work in these of its folders.
+_WORKED_IN = ("alloc", "mounts", "data")
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -41,8 +44,8 @@ class Trace:
 def belongs(trace: Trace, root: Path) -> bool:
     """Tell whether a process is the cluster's.
 
-    nginx and PostgreSQL write over their environment, so the current folder counts too; but not
-    that of somebody's shell who is looking around there.
+    nginx and PostgreSQL write over their environment, so the current folder counts too: a server's
+    or an allocation's, but not that of somebody's shell who is looking around there.
 
     Args:
         trace: the process.
@@ -52,7 +55,7 @@ def belongs(trace: Trace, root: Path) -> bool:
         return True
     if trace.marker is not None or trace.terminal or trace.cwd is None:
         return False
-    return Path(trace.cwd).is_relative_to(root)
+    return any(Path(trace.cwd).is_relative_to(root / name) for name in _WORKED_IN)
 
 
 def processes(layout: Layout, *, inside: Path | None = None) -> list[process.Identity]:
@@ -110,13 +113,31 @@ def end(layout: Layout, *, grace_s: float, inside: Path | None = None) -> list[p
 
 
 def mounts(layout: Layout) -> list[Path]:
-    """Return the mounts under the cluster's folder, the innermost first."""
-    found = [point for point in proc.mounts() if point.is_relative_to(layout.root)]
+    """Return what Nomad mounted, the innermost first.
+
+    The cluster's folder itself, or that of its data, may be a volume of the user's.
+    """
+    found = [point for point in proc.mounts() if mounted_by_nomad(point, layout.root)]
     return sorted(found, key=lambda point: len(point.parts), reverse=True)
 
 
+def mounted_by_nomad(point: Path, root: Path) -> bool:
+    """Tell whether a mount is of an allocation or of Nomad's own.
+
+    Args:
+        point: where it is mounted.
+        root: the cluster's folder.
+    """
+    if not point.is_relative_to(root):
+        return False
+    parts = point.relative_to(root).parts
+    if parts[:1] == ("data",):
+        return len(parts) > 2 and parts[1].startswith("nomad-")
+    return len(parts) > 2 and parts[0] in ("alloc", "mounts")
+
+
 def unmount(layout: Layout) -> list[Path]:
-    """Unmount what is mounted under the cluster's folder, and return what it was."""
+    """Unmount what Nomad mounted, and return what it was."""
     done: list[Path] = []
     for point in mounts(layout):
         for options in ((), ("--lazy",)):

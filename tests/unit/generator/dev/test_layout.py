@@ -61,3 +61,14 @@ def test_the_folder_follows_the_user_and_the_setting(
     environ: dict[str, str], root_user: bool, expected: str
 ) -> None:
     assert state_dir(environ, root_user=root_user) == Path(expected)
+
+
+def test_the_folder_is_named_as_the_kernel_names_it(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    for environ, expected in (
+        ({"FLOWREX_DEV_DIR": f"{tmp_path}/link/dev"}, "disk/dev"),
+        ({"XDG_STATE_HOME": f"{tmp_path}/link"}, "disk/flowrex/dev"),
+        ({"HOME": f"{tmp_path}/link"}, "disk/.local/state/flowrex/dev"),
+    ):
+        assert state_dir(environ, root_user=False) == tmp_path / expected

@@ -41,11 +41,31 @@ def test_what_is_the_clusters(one: Trace) -> None:
         pytest.param(trace("/state/other", "/state/dev/alloc"), id="another cluster's"),
         pytest.param(trace("/state/dev2", "/"), id="a cluster whose name begins the same"),
         pytest.param(trace(None, "/state/dev2/alloc"), id="a folder whose name begins the same"),
-        pytest.param(trace(None, "/state/dev/logs", terminal=True), id="a shell looking around"),
+        pytest.param(trace(None, "/state/dev/data", terminal=True), id="a shell looking around"),
+        pytest.param(trace(None, "/state/dev"), id="a program that was started in the folder"),
+        pytest.param(trace(None, "/state/dev/logs"), id="one that reads the logs"),
     ],
 )
 def test_what_is_not(one: Trace) -> None:
     assert not belongs(one, ROOT)
+
+
+@pytest.mark.parametrize(
+    ("point", "ours"),
+    [
+        ("/state/dev/alloc/1/an-id/web/secrets", True),
+        ("/state/dev/mounts/1/an-id/web/secrets", True),
+        ("/state/dev/data/nomad-1/client/csi", True),
+        ("/state/dev", False),
+        ("/state/dev/data", False),
+        ("/state/dev/data/postgres", False),
+        ("/state/dev/alloc", False),
+        ("/state/dev2/alloc/1/an-id", False),
+        ("/", False),
+    ],
+)
+def test_only_nomads_mounts_are_taken_away(point: str, ours: bool) -> None:
+    assert leftovers.mounted_by_nomad(Path(point), ROOT) is ours
 
 
 def test_this_process_and_its_parents_are_spared(

@@ -57,7 +57,9 @@ def test_a_name_cut_in_the_middle_of_a_character_is_read(tmp_path: Path) -> None
 
 def test_a_mount_point_that_is_no_utf8_is_read(tmp_path: Path) -> None:
     (tmp_path / "self").mkdir()
-    (tmp_path / "self/mountinfo").write_bytes(b"36 35 0:4 / /caf\xe9 rw shared:1 - tmpfs tmpfs rw\n")
+    (tmp_path / "self/mountinfo").write_bytes(
+        b"36 35 0:4 / /caf\xe9 rw shared:1 - tmpfs tmpfs rw\n"
+    )
     assert [bytes(point) for point in proc.mounts(tmp_path)] == [b"/caf\xe9"]
 
 
