@@ -9,10 +9,10 @@ from flowrex.errors import DeploymentFailed
 from flowrex.nomad import Allocation, JobVersion
 from generator import diagnose
 from generator.facts import Facts, collect_logs
-from generator.plan import latest
+from generator.plan import latest, succeeded
 from generator.watch import BlockedError, Event, OverdueError, Watch
 
-State = Literal["complete", "failed", "running"]
+State = Literal["complete", "failed", "stopped", "running"]
 
 
 def state(allocations: Sequence[Allocation], version: int, count: int) -> State:
@@ -26,13 +26,20 @@ def state(allocations: Sequence[Allocation], version: int, count: int) -> State:
     last = latest([one for one in allocations if one.job_version == version], version)
     if any(_lost_for_good(one) for one in last):
         return "failed"
-    ended = [one for one in last if one.client_status == "complete"]
+    if any(_stopped_for_good(one) for one in last):
+        return "stopped"
+    ended = [one for one in last if succeeded(one)]
     return "complete" if len(ended) == len(last) >= count else "running"
 
 
 def _lost_for_good(allocation: Allocation) -> bool:
     ended_badly = allocation.client_status in {"failed", "lost"}
     return ended_badly and not allocation.rescheduling and allocation.replaced_by is None
+
+
+def _stopped_for_good(allocation: Allocation) -> bool:
+    ended = allocation.client_status == "complete" and allocation.desired_status == "stop"
+    return ended and allocation.replaced_by is None
 
 
 def follow(watch: Watch, current: JobVersion, evaluation_id: str | None) -> int:
@@ -79,6 +86,8 @@ def _wait(watch: Watch, current: JobVersion, seen: Facts, end: float) -> None:
                 return
             case "failed":
                 raise _failed(watch, seen, "failed")
+            case "stopped":
+                raise _failed(watch, seen, "was stopped before it had run to its end")
             case "running":
                 blocked_since = watch.placement(
                     seen, blocked_since, lacking=len(own) < current.count

@@ -173,9 +173,15 @@ def batch_action(allocations: Sequence[Allocation], current: JobVersion) -> Acti
     last = latest(allocations, current.version)
     if any(allocation.live for allocation in last) or current.status in {"pending", "running"}:
         return "watch"
-    if any(allocation.client_status != "complete" for allocation in last):
-        return "rerun"
-    return "none"
+    return "none" if all(succeeded(allocation) for allocation in last) else "rerun"
+
+
+def succeeded(allocation: Allocation) -> bool:
+    """Tell whether a batch job's allocation ran to its end.
+
+    One that was stopped half-way is `complete` to Nomad as well; only what is wanted of it differs.
+    """
+    return allocation.client_status == "complete" and allocation.desired_status == "run"
 
 
 def latest(allocations: Sequence[Allocation], version: int) -> list[Allocation]:

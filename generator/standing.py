@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from flowrex.nomad import Allocation, Deployment, JobVersion, NomadClient
-from generator.plan import latest
+from generator.plan import latest, succeeded
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Standing:
         last = latest(self.allocations, self.current.version)
         if any(one.live for one in last):
             return "running"
-        if any(one.client_status != "complete" for one in last):
+        if not all(succeeded(one) for one in last):
             return "failed"
         return "ran" if last else self.current.status
 

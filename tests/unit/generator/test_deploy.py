@@ -10,7 +10,7 @@ from flowrex.errors import (
     ServerUnreachable,
     StalePlan,
 )
-from flowrex.nomad import Deployment
+from flowrex.nomad import Allocation, Deployment
 from generator.deploy import deploy
 from tests.unit.generator.rolling import Rig, spec, step
 
@@ -235,6 +235,20 @@ def test_a_batch_job_runs_to_its_end(rig: Rig) -> None:
 def test_a_batch_job_that_fails_says_with_which_status(rig: Rig) -> None:
     job = spec("migrate", kind="batch", count=1, behaviour="exit 3")
     with pytest.raises(DeploymentFailed, match="exited with status 3"):
+        deploy(rig.watch(), step(rig.nomad, job), promote=False)
+
+
+def test_a_batch_job_that_somebody_stops_half_way_has_not_run(rig: Rig) -> None:
+    real_wait = rig.nomad.allocations.wait_job
+
+    def wait(job_id: str, index: int, wait_s: float) -> tuple[list[Allocation], int]:
+        if not rig.nomad.jobs.get(job_id).stop:
+            rig.nomad.jobs.stop(job_id)
+        return real_wait(job_id, index, wait_s)
+
+    rig.nomad.allocations.wait_job = wait  # type: ignore[method-assign]
+    job = spec("migrate", kind="batch", count=1)
+    with pytest.raises(DeploymentFailed, match="was stopped before it had run to its end"):
         deploy(rig.watch(), step(rig.nomad, job), promote=False)
 
 

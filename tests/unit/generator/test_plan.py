@@ -85,6 +85,15 @@ def test_an_unchanged_batch_job_runs_again_only_where_it_failed(
     assert planned(rig, job) == [action]
 
 
+def test_a_batch_job_that_was_stopped_half_way_runs_again(rig: Rig) -> None:
+    rig.nomad.add_version(spec("migrate", kind="batch", count=1))
+    rig.nomad.jobs.stop("migrate")
+    (stopped,) = rig.nomad.allocations.of_job("migrate")
+    assert stopped.client_status == "complete"
+    dead = replace(rig.nomad.jobs.get("migrate"), status="dead")
+    assert batch_action([stopped], dead) == "rerun"
+
+
 def test_a_batch_job_whose_allocations_nomad_forgot_is_left_alone(rig: Rig) -> None:
     job = spec("migrate", kind="batch", count=1)
     rig.nomad.add_version(job)

@@ -87,6 +87,12 @@ def test_a_batch_job_ran_or_failed(rig: Rig, behaviour: str, word: str) -> None:
     assert state(rig, "migrate") == word
 
 
+def test_a_batch_job_that_was_stopped_half_way_did_not_run(rig: Rig) -> None:
+    rig.nomad.add_version(spec("migrate", kind="batch", count=1))
+    rig.nomad.jobs.stop("migrate")
+    assert state(rig, "migrate") == "failed"
+
+
 def test_a_run_that_was_killed_is_explained(rig: Rig) -> None:
     begin(rig).add(Outcome("migrate", "ran", 3, 2))
     found = read(rig)
