@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ _JOBS_S = 45.0
 _GRACE_S = 10.0
 _POLL_S = 0.2
 _ENDED = ("complete", "failed", "lost")
+_FOLDERS = ("data", "alloc", "mounts", "config", "logs", "tokens", "secrets")
+# Each tells that a folder is a cluster's; the first is written before anything else is.
+_MARKS = ("cluster.json", "cluster.json.unreadable", "environment.yaml")
 
 
 @dataclass
@@ -58,8 +62,8 @@ def down(settings: Settings, *, tell: Callable[[str], None]) -> Removed:
         LockHeld: another command changes the cluster.
         ServerUnreachable: something could not be removed.
     """
-    if not settings.root.exists():
-        return Removed()
+    if not _is_clusters(settings.root):
+        return _without_record(settings)
     with state.locked(settings.root):
         return _down(_known(settings), tell)
 
@@ -68,18 +72,42 @@ def reset(settings: Settings, *, tell: Callable[[str], None]) -> Removed:
     """Take the cluster down and delete all of its data.
 
     Raises:
-        ConfigurationError: the folder does not look like a cluster's.
+        LockHeld: another command changes the cluster.
+        ServerUnreachable: something could not be removed.
+        ConfigurationError: the folder holds something else.
     """
-    if not settings.root.exists():
-        return Removed()
+    if not _is_clusters(settings.root):
+        _refuse_strangers(settings.root)
+        return _without_record(settings)
     with state.locked(settings.root):
         removed = _down(_known(settings), tell)
         tell("deleting the data")
-        for name in ("data", "alloc", "mounts", "config", "logs", "tokens", "secrets"):
+        for name in _FOLDERS:
             shutil.rmtree(settings.root / name, ignore_errors=True)
-        for name in ("cluster.json", "cluster.json.unreadable", "environment.yaml"):
+        for name in _MARKS:
             (settings.root / name).unlink(missing_ok=True)
     return removed
+
+
+def _is_clusters(root: Path) -> bool:
+    return any((root / name).exists() for name in _MARKS)
+
+
+def _refuse_strangers(root: Path) -> None:
+    if any((root / name).exists() for name in _FOLDERS):
+        raise ConfigurationError(
+            f"{root} is not the folder of a dev cluster: it has no {_MARKS[0]}",
+            hint="Nothing was deleted. Look at FLOWREX_DEV_DIR.",
+        )
+
+
+def _without_record(settings: Settings) -> Removed:
+    """End what may run of a cluster whose folder was deleted; touch nobody else's folder."""
+    layout = Layout(settings.root, settings.base or DEFAULT_BASE, MAX_NODES)
+    # An `up` may be at work there that has not got to its record yet.
+    begun = (settings.root / "lock").exists()
+    with state.locked(settings.root) if begun else nullcontext():
+        return Removed(processes=len(leftovers.end(layout, grace_s=_GRACE_S)))
 
 
 def _known(settings: Settings) -> state.ClusterState:

@@ -102,8 +102,9 @@ def up(
         record.layout = layout
         _check_ports(record)
         binaries = find(tell)
-        _folders(layout)
+        # The record first: by it `reset` knows that the folders are the cluster's.
         record.save()
+        _folders(layout)
         layer.write(layout)
         return _Rise(record, project, binaries, tell).run()
 
@@ -255,7 +256,6 @@ def _check_ports(record: state.ClusterState) -> None:
 
 
 def _folders(layout: Layout) -> None:
-    layout.root.mkdir(parents=True, exist_ok=True)
     for name, mode in (
         ("data", 0o755),
         ("logs", 0o755),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import click
@@ -12,7 +15,7 @@ import pytest
 import generator.cli as cli
 from generator.cli.dev import command
 from generator.dev import state
-from generator.dev.layout import Layout
+from generator.dev.layout import MARKER, Layout
 from generator.dev.process import Identity
 from generator.dev.state import ClusterState, ServerRecord
 
@@ -77,10 +80,12 @@ def test_reset_deletes_what_the_cluster_made_and_nothing_else(
     capsys: pytest.CaptureFixture[str], folder: Path
 ) -> None:
     (folder / "data" / "vault").mkdir(parents=True)
+    ClusterState(Layout(folder, 20000)).save()
     (folder / "mine.txt").touch()
     assert run(capsys, "reset", "--yes")[0] == 0
     assert not (folder / "data").exists()
     assert (folder / "mine.txt").exists()
+    assert run(capsys, "reset", "--yes")[:2] == (0, "Nothing was running.\n")
 
 
 def test_a_taken_port_is_refused_before_anything_starts(
@@ -127,6 +132,34 @@ def test_an_unreadable_record_does_not_keep_down_from_working(
     assert run(capsys, "status")[0] == 3
     assert run(capsys, "down")[0] == 0
     assert (folder / "cluster.json.unreadable").exists()
+
+
+@pytest.mark.parametrize(("verb", "expected"), [(("down",), 0), (("reset", "--yes"), 3)])
+def test_a_folder_of_something_else_is_left_alone(
+    capsys: pytest.CaptureFixture[str], folder: Path, verb: tuple[str, ...], expected: int
+) -> None:
+    for name in ("mounts/photos/2024", "alloc/plans/2025", "data/nomad-notes", "logs"):
+        (folder / name).mkdir(parents=True)
+    before = sorted(folder.rglob("*"))
+    status, _, err = run(capsys, *verb)
+    assert status == expected
+    assert ("is not the folder of a dev cluster" in err) is (expected == 3)
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_what_runs_of_a_cluster_whose_folder_was_deleted_is_ended(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    left = subprocess.Popen(["sleep", "60"], env={**os.environ, MARKER: str(folder)})
+    try:
+        status, out, err = run(capsys, "down")
+        assert status == 0
+        assert "1 left-over processes ended" in err
+        assert "The cluster is down" in out
+        assert left.wait(timeout=0) == -signal.SIGTERM
+    finally:
+        left.kill()
+        left.wait()
 
 
 def _listen_somewhere(server: socket.socket, offset: int) -> int:
