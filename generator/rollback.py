@@ -78,7 +78,9 @@ def named(versions: Sequence[JobVersion], to: str) -> JobVersion | None:
         versions: of one job, the newest first.
         to: what was typed.
     """
-    if to.isdigit():
+    # Going back to a version that was made by stopping the job would stop it again.
+    versions = [one for one in versions if not one.stop]
+    if to.isdecimal():
         return next((one for one in versions if one.version == int(to)), None)
     tagged = next((one for one in versions if one.tag == to), None)
     of_release = [one for one in versions if release_of(one) == to and one.stable]
@@ -169,7 +171,7 @@ def _index(standing: Standing) -> int:
 
 
 def _to_named(setup: Setup, found: Sequence[Standing], to: str, *, chosen: bool) -> list[Target]:
-    if to.isdigit() and not chosen and len(found) > 1:
+    if to.isdecimal() and not chosen and len(found) > 1:
         raise UsageError(
             f"{to} may be a version of {' or of '.join(one.name for one in found)}",
             hint=f"Name the job: flowrexctl rollback {setup.environment.name} {found[0].name} "
@@ -197,6 +199,7 @@ def _runs(standing: Standing, version: JobVersion) -> bool:
     current = standing.current
     return (
         current is not None
+        and not current.stop
         and not standing.canary_waits
         and fingerprint(current.spec) == fingerprint(version.spec)
     )
@@ -204,7 +207,8 @@ def _runs(standing: Standing, version: JobVersion) -> bool:
 
 def _known(standing: Standing) -> str:
     def describe(one: JobVersion) -> str:
-        names = [one.tag or release_of(one) or "", "healthy" if one.stable else "never healthy"]
+        health = "healthy" if one.stable else "never healthy"
+        names = [one.tag or release_of(one) or "", "stopped" if one.stop else health]
         return f"{one.version} ({', '.join(name for name in names if name)})"
 
     return "Nomad has: " + ", ".join(describe(one) for one in standing.versions[:10])

@@ -95,7 +95,7 @@ class _Jobs:
         if target is None:
             raise ServerRefused(f"job {job_id!r} at version {version} not found")
         self._nomad.written.append(("revert", job_id))
-        return self._nomad.add_version({**target.spec, "Stop": False})
+        return self._nomad.add_version(target.spec)
 
     def tag(self, job_id: str, version: int, name: str, description: str = "") -> None:
         if any(one.tag == name for one in self._nomad.job(job_id).versions):

@@ -206,6 +206,14 @@ def test_an_earlier_version_becomes_the_newest_through_a_canary(nomad: Nomad, na
     assert follow(nomad, name, to_canary=True).waits_for_promotion
 
 
+def test_going_back_to_a_version_that_was_stopped_stops_the_job(nomad: Nomad, name: str) -> None:
+    register(nomad, spec(name))
+    nomad.jobs.stop(name)
+    register(nomad, spec(name))
+    nomad.jobs.revert(name, 1, current=2)
+    assert nomad.jobs.get(name).stop
+
+
 def test_going_back_to_a_version_that_never_was_is_refused(nomad: Nomad, name: str) -> None:
     register(nomad, spec(name))
     with pytest.raises(ServerRefused):

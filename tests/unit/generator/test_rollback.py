@@ -67,6 +67,27 @@ def test_a_version_that_was_stopped_is_not_gone_back_to() -> None:
     assert found is not None and found.version == 0
 
 
+def test_a_version_that_was_stopped_can_not_be_named_either() -> None:
+    tag = {"Name": "good"}
+    history = [version(2, "c"), version(1, "b", Stop=True, VersionTag=tag), version(0, "a")]
+    assert named(history, "1") is None
+    assert named(history, "b") is None
+    assert named(history, "good") is None
+
+
+def test_what_is_no_number_to_python_is_none_here(rig: Rig, dev: Environment) -> None:
+    with pytest.raises(UsageError, match="no version, tag or release '²'"):
+        back(rig, dev, "backend", to="²")
+
+
+def test_a_job_that_was_stopped_does_not_run_its_last_version(rig: Rig, dev: Environment) -> None:
+    rig.nomad.jobs.stop("backend")
+    (outcome,) = back(rig, dev, "backend", to="1.1.0")
+    assert outcome.result == "reverted"
+    assert not rig.nomad.jobs.get("backend").stop
+    assert running(rig) == "1.1.0"
+
+
 def test_a_version_is_named_by_number_tag_or_release() -> None:
     tagged = version(1, "1.1.0", VersionTag={"Name": "good"})
     history = [version(2, "1.2.0"), tagged, version(0, "1.0.0")]
