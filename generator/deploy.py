@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,6 +85,19 @@ def deploy(watch: Watch, step: Step, *, promote: bool) -> Outcome:
         version = batch.follow(watch, current, evaluation_id)
         return Outcome(name, "ran", version, step.previous)
     return follow_service(watch, current, evaluation_id, previous=step.previous, promote=promote)
+
+
+def as_planned(watch: Watch, steps: Sequence[Step]) -> None:
+    """Refuse a run of which one job has changed, before any other is touched.
+
+    Raises:
+        StalePlan: a job is no longer what it was when it was planned.
+    """
+    for step in steps:
+        name = step.job.name
+        current = watch.ask(name, watch.nomad.jobs.find, name)
+        if (current.job_modify_index if current else 0) != step.index:
+            raise stale(watch.nomad, watch.environment, name, step.index)
 
 
 def unchanged(watch: Watch, step: Step) -> JobVersion:

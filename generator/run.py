@@ -14,7 +14,7 @@ from flowrex.consul import ConsulClient
 from flowrex.errors import CanaryWaiting, FlowrexError, ServerUnreachable
 from flowrex.nomad import NomadClient
 from generator import lock, release
-from generator.deploy import Outcome, Step, action_now, deploy, unchanged
+from generator.deploy import Outcome, Step, action_now, as_planned, deploy, unchanged
 from generator.duration import seconds
 from generator.environment import Environment
 from generator.plan import JobPlan
@@ -135,6 +135,7 @@ def run(setup: Setup, steps: Sequence[Step], *, version: str, promote: bool) -> 
     """
     outcomes: list[Outcome] = []
     with under_lock(setup, "run", version) as (watch, recorder):
+        as_planned(watch, steps)
         for position, step in enumerate(steps):
             outcome = deploy(watch, _fresh(watch, step), promote=promote)
             outcomes.append(outcome)

@@ -107,6 +107,17 @@ def test_a_saved_plan_is_held_to_what_was_planned(rig: Rig, dev: Environment) ->
     assert last(rig).outcome == "stale"
 
 
+def test_one_stale_job_of_a_plan_leaves_those_before_it_alone_too(
+    rig: Rig, dev: Environment
+) -> None:
+    todo = steps(rig, MIGRATE, spec(v="1"))
+    run(rig.setup(dev), steps(rig, spec(v="other")), version="1.0.0", promote=False)
+    rig.nomad.written.clear()
+    with pytest.raises(StalePlan, match="backend did not exist when it was planned"):
+        run(rig.setup(dev), todo, version="1.0.0", promote=False)
+    assert rig.nomad.written == []
+
+
 def test_an_unchanged_job_of_a_saved_plan_must_be_unchanged_too(rig: Rig, dev: Environment) -> None:
     run(rig.setup(dev), steps(rig, spec(v="1")), version="1.0.0", promote=False)
     planned = plan_jobs(rig.nomad, [rendered(spec(v="1"))])  # type: ignore[arg-type]
