@@ -42,9 +42,13 @@ set -eu
 services=$1; shift
 made=
 trap 'rm -f $made' EXIT
-if [ ! -e /usr/sbin/policy-rc.d ]; then
+# Without these a signal would end the shell past its EXIT trap.
+trap 'exit 130' INT
+trap 'exit 143' HUP TERM
+# One that an installation left which was killed is ours as well.
+if [ ! -e /usr/sbin/policy-rc.d ] || grep -q flowrexctl /usr/sbin/policy-rc.d; then
     made=/usr/sbin/policy-rc.d
-    printf '#!/bin/sh\\nexit 101\\n' > "$made"
+    printf '#!/bin/sh\\n# flowrexctl dev setup\\nexit 101\\n' > "$made"
     chmod 755 "$made"
 fi
 case " $* " in *" postgresql "*)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ from flowrex.errors import ConfigurationError
 from generator.dev import packages
 from generator.dev.packages import Package, ensure_packages
 from generator.dev.servers.progress import Lines, Silent
+from tests.cluster import eventually
 
 WANTED = (Package("made-up", "made-up-program", ("made-up-service",)),)
 
@@ -112,6 +115,72 @@ def test_a_package_that_does_not_bring_the_program_is_an_error(tmp_path: Path) -
 
     with pytest.raises(ConfigurationError, match="still missing"):
         install(system)
+
+
+class Installation:
+    """The script that installs, in a folder instead of /, with an apt-get that takes its time."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.policy = root / "usr/sbin/policy-rc.d"
+        self.policy.parent.mkdir(parents=True)
+        system = System(root)
+        (system.bin / "apt-get").write_text(
+            f"#!/bin/sh\n[ $1 = -q ] && cp {self.policy} {root}/seen\nsleep ${{SLOW:-0}}\n"
+        )
+        self.path = f"{system.bin}:{os.environ['PATH']}"
+
+    def start(self, slow: str = "0") -> subprocess.Popen[bytes]:
+        script = packages._INSTALL
+        for place in ("/usr/sbin", "/etc/postgresql-common", "/run/systemd"):
+            script = script.replace(place, f"{self.root}{place}")
+        return subprocess.Popen(
+            ["sh", "-c", script, "install", "", "postgresql"],
+            env={"PATH": self.path, "SLOW": slow},
+            start_new_session=True,
+        )
+
+    def left(self) -> list[Path]:
+        return [
+            one for name in ("usr", "etc") for one in (self.root / name).rglob("*") if one.is_file()
+        ]
+
+
+def test_an_installation_starts_no_service_and_leaves_nothing_of_its_own(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+    assert installation.start().wait(timeout=10) == 0
+    assert "exit 101" in (tmp_path / "seen").read_text()
+    assert installation.left() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_installation_leaves_nothing_of_its_own(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    installation = Installation(tmp_path)
+    shell = installation.start(slow="30")
+    eventually((tmp_path / "seen").exists, every=0.01)
+    os.killpg(shell.pid, number)
+    assert shell.wait(timeout=10) != 0
+    assert installation.left() == []
+
+
+def test_what_a_killed_installation_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+    shell = installation.start(slow="30")
+    eventually((tmp_path / "seen").exists, every=0.01)
+    os.killpg(shell.pid, signal.SIGKILL)
+    shell.wait(timeout=10)
+    assert installation.policy in installation.left()
+    assert installation.start().wait(timeout=10) == 0
+    assert installation.left() == []
+
+
+def test_a_policy_of_the_machines_own_stays(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+    installation.policy.write_text("#!/bin/sh\nexit 0\n")
+    assert installation.start().wait(timeout=10) == 0
+    assert installation.policy.read_text() == "#!/bin/sh\nexit 0\n"
 
 
 def test_progress_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
