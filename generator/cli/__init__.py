@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from flowrex import __version__
-from flowrex.errors import FlowrexError
+from flowrex.errors import FlowrexError, UsageError
 
 # Kept by hand so that `--help` and completion need not import every verb. A test compares it with
 # the modules that there are.
@@ -32,6 +32,7 @@ VERBS = {
 }
 
 INTERRUPTED = 130
+DETAILED_ERROR = 255  # what `plan --detailed-exitcode` answers for any error
 
 
 class Verbs(click.Group):
@@ -61,6 +62,15 @@ class Verbs(click.Group):
                 f"No such command {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else "")
             )
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Leave quietly where the reader (`| head`) has gone; click would call that a bug."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Nobody is left to tell, and Python must not try again when it flushes at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs without importing them."""
@@ -96,18 +106,21 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(_report(error, as_json="--json" in typed))
     except click.ClickException as error:
         error.show()
+        if "--json" in typed:
+            usage = UsageError(error.format_message())
+            usage.exit_status = error.exit_code
+            _report(usage, as_json=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nInterrupted. `flowrexctl status ENV` tells what was left.", err=True)
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # The reader (`| head`) has gone: nobody is left to tell, and Python must not try at exit.
-        sys.stdout = sys.stderr
-        sys.exit(INTERRUPTED)
     except Exception as bug:
         if os.environ.get("FLOWREX_DEBUG"):
             raise
-        sys.exit(_report(_as_bug(bug), as_json="--json" in typed))
+        report = _as_bug(bug)
+        if "--detailed-exitcode" in typed:
+            report.exit_status = DETAILED_ERROR  # 1 would tell of changes
+        sys.exit(_report(report, as_json="--json" in typed))
     sys.exit(status if isinstance(status, int) else 0)
 
 

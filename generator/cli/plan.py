@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from flowrex.errors import FlowrexError
-from generator.cli import context, output
+from generator.cli import DETAILED_ERROR, context, output
 from generator.cli.options import environment_options
 from generator.cli.telling import styled
 
-CHANGES, ERROR = 1, 255
+CHANGES = 1
 
 
 @click.command("plan")
@@ -63,7 +63,7 @@ def command(
             )
     except FlowrexError as error:
         if detailed_exitcode:
-            error.exit_status = ERROR
+            error.exit_status = DETAILED_ERROR
         raise
     if as_json:
         output.emit(planview.document(environment.name, environment.release.version, plans))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,42 @@ def test_an_error_is_one_document_for_a_script(capsys: pytest.CaptureFixture[str
     status, out, _ = run(capsys, "render", "production", "--json")
     assert status == 3
     assert json.loads(out)["exit_status"] == 3
+
+
+def test_a_usage_error_is_one_document_for_a_script(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "render", "prod", "--nope", "--json")
+    assert status == 2
+    assert json.loads(out)["message"] == "No such option '--nope'."
+    assert "Usage: " in err
+
+
+def test_a_reader_that_has_gone_is_no_bug() -> None:
+    code = "import generator.cli; generator.cli.main(['render', 'prod'])"
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_a_bug_does_not_read_as_changes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.delenv("FLOWREX_DEBUG", raising=False)
+    monkeypatch.setattr(cli.group, "main", broken)
+    assert run(capsys, "plan", "prod", "--detailed-exitcode")[0] == 255
 
 
 def test_an_interrupt_is_a_sentence(
