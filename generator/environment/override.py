@@ -70,7 +70,7 @@ def _is_text(setting: Setting) -> bool:
 def _read(written: str, source: str) -> object:
     try:
         return yaml.safe_load(written)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigurationError(f"{written!r} can't be read", path=source) from error
 
 

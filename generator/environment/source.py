@@ -91,7 +91,16 @@ def _value(node: yaml.Node, loader: yaml.SafeLoader, path: str) -> Value:
         return Value(content, path, line)
     if isinstance(node, yaml.SequenceNode):
         return Value(tuple(_value(item, loader, path) for item in node.value), path, line)
-    scalar: Scalar = loader.construct_object(node)
+    try:
+        scalar: Scalar = loader.construct_object(node)
+    except ValueError as error:
+        # A thirteenth month, for example: what looks like a date is read as one.
+        raise ConfigurationError(
+            f"{node.value!r} can't be read: {error}",
+            path=path,
+            line=line,
+            hint="Put the value in quotes.",
+        ) from error
     return Value(scalar, path, line)
 
 

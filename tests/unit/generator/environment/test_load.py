@@ -88,6 +88,7 @@ def test_a_local_cluster_says_where_its_servers_are(project: Path) -> None:
         ("release:\n  version: '1'\n", 2, "release.version is '1'", ""),
         ("backend:\n  count: null\n", 2, "backend.count is empty", ""),
         ("backend:\n  count: 1\n  count: 2\n", 3, "a second time; the first is in line 2", ""),
+        ("release:\n  version: 2026-13-45\n", 2, "'2026-13-45' can't be read", "quotes"),
         ("backend: [\n", 2, "not valid YAML", ""),
         ("- a\n", 1, "expected settings by name", ""),
     ],
@@ -118,6 +119,7 @@ def test_a_missing_setting_is_named(project: Path) -> None:
         ("backend.count=x", "--set backend.count: backend.count is 'x'", ""),
         ("backend.count=1.5", "expected a whole number", ""),
         ("platform.datacenters=[", "can't be read", ""),
+        ("backend.count=2026-13-45", "'2026-13-45' can't be read", ""),
     ],
 )
 def test_a_wrong_override_is_refused(project: Path, override: str, said: str, hint: str) -> None:
