@@ -6,8 +6,9 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from flowrex.errors import ConfigurationError, ServerRefused
+from flowrex.errors import ConfigurationError, ServerRefused, ServerUnreachable
 from flowrex.files import write_atomic
 from flowrex.secret import Secret
 from generator.dev import secrets
@@ -161,7 +162,7 @@ def problem(layout: Layout, name: str) -> str | None:
             layout,
             "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'",
         )
-    except ServerRefused as error:
+    except ServerUnreachable as error:
         return error.message
     return None if streaming == "1" else "it does not stream from the primary"
 
@@ -172,7 +173,8 @@ def query(layout: Layout, sql: str) -> str:
     The statements go through standard input, the password through a file: neither is an argument.
 
     Raises:
-        ServerRefused: PostgreSQL refuses them or does not answer.
+        ServerRefused: PostgreSQL refuses them, or can't be connected to.
+        ServerUnreachable: it does not answer.
     """
     password = secrets.password(layout.secret("postgres-superuser"))
     passfile = layout.secret("pgpass")
@@ -180,13 +182,9 @@ def query(layout: Layout, sql: str) -> str:
     secrets.write(passfile, Secret(line))
     argv = [str(programs() / "psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", "postgres"]
     argv += ["-h", HOST, "-p", str(layout.postgres), "-U", SUPERUSER]
-    done = subprocess.run(
+    done = _finished(
         argv,
         input=sql,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_SLOW_S,
         env=plain_environ(("PGCONNECT_TIMEOUT", "5"), {"PGPASSFILE": str(passfile)}),
     )
     if done.returncode:
@@ -248,18 +246,27 @@ def _run(
     program: str, arguments: Sequence[str], home: Path, extra: dict[str, str] | None = None
 ) -> None:
     owner = user()
-    done = subprocess.run(
+    done = _finished(
         [str(programs() / program), *arguments],
         cwd=home,
         env=plain_environ(("HOME", str(home)), extra or {}),
         stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_SLOW_S,
         user=owner,
         group=owner,
         extra_groups=[] if owner else None,
     )
     if done.returncode:
         raise ServerRefused(f"{program} failed: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def _finished(argv: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a program of PostgreSQL's to its end, which may be a failure."""
+    try:
+        return subprocess.run(
+            argv, capture_output=True, text=True, check=False, timeout=_SLOW_S, **options
+        )
+    except subprocess.TimeoutExpired:
+        raise ServerUnreachable(
+            f"{Path(argv[0]).name} got no answer from PostgreSQL within {_SLOW_S} s",
+            hint=f"`flowrexctl dev logs {PRIMARY}` may tell why.",
+        ) from None
