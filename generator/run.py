@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from flowrex.consul import ConsulClient
 from flowrex.errors import CanaryWaiting, FlowrexError, ServerUnreachable
 from flowrex.nomad import NomadClient
-from generator import lock, release
+from generator import lock
 from generator.deploy import Outcome, Step, action_now, as_planned, deploy, unchanged
 from generator.duration import seconds
 from generator.environment import Environment
@@ -204,8 +204,3 @@ def tag(watch: Watch, job: str, version: int, name: str) -> None:
         jobs.tag(job, version, name, f"deployed by flowrexctl to {watch.environment}")
     except FlowrexError as error:
         watch.tell(Event(job, "untagged", f"version {version} got no tag: {error.message}"))
-
-
-def records(consul: ConsulClient, environment: str) -> list[release.Release]:
-    """Return the records of an environment's runs, the newest first."""
-    return release.history(consul, environment)

@@ -1,4 +1,4 @@
-"""What `promote`, `fail` and `rollback` have in common."""
+"""What the verbs that change an environment have in common."""
 
 from __future__ import annotations
 

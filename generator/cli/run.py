@@ -10,8 +10,9 @@ import click
 
 from flowrex.errors import UsageError
 from generator.cli import INTERRUPTED, context, output
+from generator.cli.changing import finish, lock_wait_option
 from generator.cli.options import environment_options
-from generator.cli.telling import Teller, outcomes_document, outcomes_table, styled
+from generator.cli.telling import Teller, outcomes_document, styled
 
 if TYPE_CHECKING:
     from flowrex.nomad import NomadClient
@@ -30,11 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--promote", is_flag=True, help="Promote each canary as soon as it is healthy.")
-@click.option(
-    "--lock-wait",
-    metavar="DURATION",
-    help="Wait so long for another deployment's lock, for example 5m.",
-)
+@lock_wait_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -83,10 +80,7 @@ def command(
         outcomes = run(setup, steps, version=version, promote=promote)
     finally:
         teller.clear()
-    if as_json:
-        output.emit(outcomes_document(environment.name, outcomes))
-    else:
-        output.show(outcomes_table(outcomes))
+    finish(setup, outcomes, as_json=as_json)
 
 
 def _saved(environment: Environment, nomad: NomadClient, path: Path) -> tuple[str, Sequence[Step]]:
@@ -129,5 +123,8 @@ def _planned(
             )
         if not click.confirm(f"\nRun this in {environment.name}?", err=True):
             output.say("Nothing was changed.")
+            if as_json:
+                nothing = outcomes_document(environment.name, ())
+                output.emit({**nothing, "exit_status": INTERRUPTED})
             ctx.exit(INTERRUPTED)
     return steps_of_plan(plans)

@@ -133,7 +133,8 @@ def test_run_does_what_the_person_says(
 ) -> None:
     monkeypatch.setattr(output, "interactive", lambda: True)
     monkeypatch.setattr("click.confirm", lambda *_, **__: answer)
-    assert flowrexctl("run", "dev").status == status
+    done = flowrexctl("run", "dev", "--json")
+    assert (done.status, done.document["exit_status"]) == (status, status)
     assert bool(rig.nomad.written) is answer
 
 
