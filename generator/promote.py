@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flowrex.errors import DeploymentFailed, UsageError
+from flowrex.errors import DeploymentFailed, StalePlan, UsageError
 from generator.deploy import Outcome, follow_service
 from generator.facts import Facts
 from generator.failure import reverted_to
@@ -101,10 +101,20 @@ def fail_deployment(watch: Watch, standing: Standing) -> Outcome:
     Args:
         watch: whom to ask and to tell.
         standing: of a job whose deployment is on its way.
+
+    Raises:
+        StalePlan: it has ended since.
     """
     name, deployment, current = standing.name, standing.deployment, standing.current
     assert deployment is not None
     assert current is not None
+    now = watch.ask(name, watch.nomad.deployments.get, deployment.id)
+    if not now.active:
+        # It ended by itself, or somebody ended it, while the lock was waited for.
+        raise StalePlan(
+            f"{name} version {current.version} is not on its way any more: {now.description}",
+            hint=f"flowrexctl status {watch.environment}",
+        )
     watch.nomad.deployments.fail(deployment.id)
     watch.tell(Event(name, "failed", f"version {current.version} was given up as asked"))
     end = watch.clock.now() + watch.deadline_s

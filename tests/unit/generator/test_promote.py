@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from flowrex.consul import ServiceCheck
-from flowrex.errors import DeploymentFailed, UsageError
-from generator import release
+from flowrex.errors import DeploymentFailed, StalePlan, UsageError
+from generator import lock, release
 from generator.deploy import deploy
 from generator.environment import Environment
 from generator.promote import give_up, promote
@@ -77,6 +79,28 @@ def test_without_anything_on_its_way_there_is_nothing_to_give_up(
     with pytest.raises(UsageError) as caught:
         give_up(rig.setup(dev), NAMES)
     assert "flowrexctl rollback dev" in (caught.value.hint or "")
+
+
+def test_one_that_ended_while_the_lock_was_waited_for_is_not_given_up(
+    rig: Rig, dev: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_acquire = lock._acquire
+
+    def acquire(*arguments: Any) -> None:
+        promote_outside(rig)
+        real_acquire(*arguments)
+
+    monkeypatch.setattr(lock, "_acquire", acquire)
+    with pytest.raises(StalePlan, match="version 1 is not on its way any more"):
+        give_up(rig.setup(dev), NAMES)
+    assert rig.nomad.jobs.get("backend").version == 1
+
+
+def promote_outside(rig: Rig) -> None:
+    (running, *_) = rig.nomad.deployments.of_job("backend")
+    rig.nomad.promote(running.id)
+    while rig.nomad.deployments.get(running.id).active:
+        rig.nomad.tick()
 
 
 def test_a_first_version_that_is_given_up_has_nothing_to_go_back_to(dev: Environment) -> None:
