@@ -16,8 +16,9 @@ from generator.render import RenderedJob
 from generator.stale import stale
 from generator.watch import BlockedError, Event, OverdueError, Watch
 
-# `pending` was not begun; `reverted` is the stable version again after a failure or a rollback.
-Result = Literal["deployed", "canary", "unchanged", "ran", "pending", "reverted"]
+# `pending` was not begun; `reverted` is the stable version again after a failure or a rollback;
+# `given-up` ended without a stable version to go back to.
+Result = Literal["deployed", "canary", "unchanged", "ran", "pending", "reverted", "given-up"]
 
 
 @dataclass(frozen=True)

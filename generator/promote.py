@@ -131,8 +131,8 @@ def fail_deployment(watch: Watch, standing: Standing) -> Outcome:
         back = reverted_to(watch, name, current.version)
     if back is None:
         text = "no stable version to go back to; what runs stays as it is"
-        watch.tell(Event(name, "reverted", text))
-        return Outcome(name, "reverted", current.version, current.version, deployment.id)
+        watch.tell(Event(name, "given-up", text))
+        return Outcome(name, "given-up", current.version, current.version, deployment.id)
     watch.tell(Event(name, "reverted", f"Nomad goes back to version {back}"))
     newest = watch.ask(name, watch.nomad.jobs.get, name)
     outcome = follow_service(watch, newest, None, previous=current.version, promote=True)

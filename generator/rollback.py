@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flowrex.errors import ServerRefused, UsageError
+from flowrex.errors import DeploymentFailed, ServerRefused, UsageError
 from flowrex.nomad import IndexConflict, JobVersion
 from generator import release
 from generator.deploy import Outcome, follow_service, version_at
@@ -218,7 +218,14 @@ def _roll_back(watch: Watch, standing: Standing, target: JobVersion | None) -> O
     name, current = standing.name, standing.current
     assert current is not None
     if target is None:
-        return fail_deployment(watch, standing)
+        outcome = fail_deployment(watch, standing)
+        if outcome.result == "given-up":
+            raise DeploymentFailed(
+                f"{name} version {current.version} was given up, and there is no stable version "
+                "that Nomad could go back to; what runs stays as it is",
+                hint=_known(standing),
+            )
+        return outcome
     watch.tell(
         Event(name, "rollback", f"version {current.version} → version {target.version}, again")
     )

@@ -32,6 +32,7 @@ _EVENTS: dict[str, dict[str, Any]] = {
     "unreachable": {"fg": "magenta"},
     "failed": {"fg": "red"},
     "reverted": {"fg": "yellow"},
+    "given-up": {"fg": "yellow"},
 }
 _PASSING = {"progress", "task"}
 

@@ -107,5 +107,5 @@ def test_a_first_version_that_is_given_up_has_nothing_to_go_back_to(dev: Environ
     rig = Rig()
     rig.nomad.add_version(spec())
     (outcome,) = give_up(rig.setup(dev), NAMES)
-    assert (outcome.result, outcome.version) == ("reverted", 0)
+    assert (outcome.result, outcome.version) == ("given-up", 0)
     assert "no stable version" in rig.events[-1].text

@@ -167,6 +167,18 @@ def test_a_canary_that_waits_is_given_up(rig: Rig, dev: Environment) -> None:
     assert running(rig) == "1.1.0"
 
 
+def test_a_canary_without_a_stable_version_beside_it_can_not_be_rolled_back(
+    dev: Environment,
+) -> None:
+    rig = Rig()
+    rig.nomad.add_version(spec(v="1"))
+    rig.nomad.tick()
+    rig.nomad.add_version(spec(v="2"))
+    with pytest.raises(DeploymentFailed, match="there is no stable version") as caught:
+        back(rig, dev)
+    assert caught.value.hint == "Nomad has: 1 (never healthy), 0 (never healthy)"
+
+
 def test_a_release_is_gone_back_to_by_its_name_where_it_was(rig: Rig, dev: Environment) -> None:
     assert [one.job for one in back(rig, dev, to="1.0.0")] == ["backend"]
     assert running(rig) == "1.0.0"
