@@ -3,48 +3,30 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from flowrex.consul import ConsulClient
 from flowrex.errors import ServerUnreachable
 from flowrex.testing.consul import FakeConsul
-from generator.dev import servers, settings
 from tests.cluster import eventually
+from tests.contract import own
 
 
 @pytest.fixture(scope="session")
 def real_consul(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsulClient]:
     """A Consul of this test run's own, in memory, on ports that are free."""
-    binary = servers.ensure(
-        ["consul"],
-        cache=settings.read(os.environ).cache,
-        environ=os.environ,
-        progress=servers.Lines(),
-    )["consul"].path
     folder = tmp_path_factory.mktemp("consul")
-    http, server, serf = _free_ports(3)
+    http, server, serf = own.free_ports(3)
     ports = {"http": http, "server": server, "serf_lan": serf}
     off = dict.fromkeys(("dns", "grpc", "grpc_tls", "serf_wan"), -1)
     (folder / "consul.json").write_text(json.dumps({"ports": {**off, **ports}}))
-    with Path(folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [binary, "agent", "-dev", f"-config-file={folder / 'consul.json'}"],
-            stdout=log,
-            stderr=log,
-        )
-    client = ConsulClient(f"http://127.0.0.1:{http}")
-    try:
+    command = [own.program("consul"), "agent", "-dev", f"-config-file={folder / 'consul.json'}"]
+    with own.running(command, folder):
+        client = ConsulClient(f"http://127.0.0.1:{http}")
         eventually(lambda: _leads(client), every=0.05, what="a leader of Consul")
         yield client
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -68,14 +50,3 @@ def _leads(client: ConsulClient) -> bool:
         return bool(client.leader()) and client.kv_put("flowrex/test/ready", "")
     except ServerUnreachable:
         return False
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import socket
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -17,8 +14,8 @@ from flowrex.errors import NotFound, PermissionRefused, ServerRefused, ServerUnr
 from flowrex.s3 import ObjectExists, S3Client, public_read_policy
 from flowrex.secret import Secret
 from flowrex.testing.s3 import FakeS3
-from generator.dev import servers, settings
 from tests.cluster import eventually
+from tests.contract import own
 
 ACCESS, SECRET = "contract", "contract-secret"
 Store = S3Client | FakeS3
@@ -27,34 +24,19 @@ Store = S3Client | FakeS3
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a gateway of this test run's own."""
-    binary = servers.ensure(
-        ["versitygw"],
-        cache=settings.read(os.environ).cache,
-        environ=os.environ,
-        progress=servers.Lines(),
-    )["versitygw"].path
     folder = tmp_path_factory.mktemp("s3")
     for name in ("iam", "versions", "buckets", "attributes"):
         (folder / name).mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    with Path(folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            # The gateway compares these paths as texts: they must be absolute.
-            [binary, "--port", address, "--iam-dir", folder / "iam", "posix",
-             "--sidecar", folder / "attributes", "--versioning-dir", folder / "versions",
-             folder / "buckets"],
-            cwd=folder, stdout=log, stderr=log,
-            env={**os.environ, "ROOT_ACCESS_KEY": ACCESS, "ROOT_SECRET_KEY": SECRET},
-        )  # fmt: skip
-    try:
+    address = f"127.0.0.1:{own.free_ports(1)[0]}"
+    # The gateway compares these paths as texts: they must be absolute.
+    command = [own.program("versitygw"), "--port", address, "--iam-dir", folder / "iam", "posix",
+               "--sidecar", folder / "attributes", "--versioning-dir", folder / "versions",
+               folder / "buckets"]  # fmt: skip
+    keys = {"ROOT_ACCESS_KEY": ACCESS, "ROOT_SECRET_KEY": SECRET}
+    with own.running(command, folder, environ=keys):
         client = _client(f"http://{address}")
         eventually(lambda: _answers(client), every=0.05, what="the gateway answers")
         yield f"http://{address}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @pytest.fixture(params=["fake", "real"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +13,8 @@ import pytest
 from flowrex.errors import ServerUnreachable
 from flowrex.nomad import NomadClient
 from flowrex.testing.nomad import FakeNomad
-from generator.dev import servers, settings
 from tests.cluster import eventually
-from tests.contract.conftest import _free_ports
+from tests.contract import own
 
 NEVER_ASKED = "env_aws,env_gce,env_azure,env_digitalocean"
 
@@ -24,31 +22,18 @@ NEVER_ASKED = "env_aws,env_gce,env_azure,env_digitalocean"
 @pytest.fixture(scope="session")
 def real_nomad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NomadClient]:
     """Server and client in one, without Consul and Vault, on ports that are free."""
-    binary = servers.ensure(
-        ["nomad"],
-        cache=settings.read(os.environ).cache,
-        environ=os.environ,
-        progress=servers.Lines(),
-    )["nomad"].path
     folder = tmp_path_factory.mktemp("nomad")
-    http, rpc, serf = _free_ports(3)
+    http, rpc, serf = own.free_ports(3)
     (folder / "nomad.json").write_text(json.dumps(configuration(folder, http, rpc, serf)))
-    environ = {name: value for name, value in os.environ.items() if name != "AWS_CA_BUNDLE"}
-    with Path(folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [binary, "agent", f"-config={folder / 'nomad.json'}"],
-            stdout=log,
-            stderr=log,
-            env=environ,
-        )
-    client = NomadClient(f"http://127.0.0.1:{http}")
     try:
-        eventually(lambda: ready(client), within=60, what="a ready Nomad node")
-        yield client
+        with own.running([own.program("nomad"), "agent", "-config=nomad.json"], folder):
+            client = NomadClient(f"http://127.0.0.1:{http}")
+            try:
+                eventually(lambda: ready(client), within=60, what="a ready Nomad node")
+                yield client
+            finally:
+                leave_nothing(client)
     finally:
-        leave_nothing(client)
-        process.terminate()
-        process.wait()
         unmount(folder)
 
 
