@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flowrex.errors import DeploymentFailed
 from flowrex.nomad import Allocation, TaskEvent, TaskState
+from generator import mask
 from generator.facts import Facts
 
 # Events that say why; the others (Received, Started, …) are the normal way.
@@ -144,5 +145,5 @@ def _exited(event: TaskEvent, restarts: int) -> str:
 
 
 def _sentence(event: TaskEvent) -> str:
-    message = " ".join(event.message.split())
+    message = mask.shapes(" ".join(event.message.split()))
     return f"{event.type}: {message}" if message else event.type

@@ -59,12 +59,17 @@ def last_lines(
             f"the log of allocation {allocation.short_id} is not there (any more)",
             hint="A node keeps the logs of ended allocations for a while only.",
         ) from error
-    lines = text.splitlines()
+    lines = _lines(text)
     if count and len(lines) <= count and size < _MOST_BYTES and len(text) >= size // 2:
         # Long lines: what was read holds fewer lines than were asked for.
         text = nomad.allocations.tail(allocation.id, task, stream=stream, max_bytes=_MOST_BYTES)
-        lines = text.splitlines()
+        lines = _lines(text)
     return lines[-count:] if count else lines
+
+
+def _lines(text: str) -> list[str]:
+    # Only a line feed ends a line: JSON may hold the other separators that Python knows.
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def lines_from(pieces: Iterator[bytes]) -> Iterator[str]:

@@ -16,7 +16,11 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 # What such names often hold without being secret: where the secret is, not what it is.
-_PLACE = re.compile(r"^(|/|\.{0,2}/.*|\$\{.*\}.*|secrets/.*|true|false|[\w-]+/data/.*)$")
+# A lone part after a slash is none: secrets in base64 begin with one, too.
+_PLACE = re.compile(
+    r"(|/|\.{0,2}(/[\w.-]+){2,}|\$\{[\w.]+\}(/[\w.-]+)*|secrets(/[\w.-]+)+"
+    r"|[\w-]+/data(/[\w.-]+)+|true|false)"
+)
 _ASSIGNMENT = re.compile(
     r"""(?P<head>["']?(?P<name>[A-Za-z_][\w.-]*)["']?\s*[:=]\s*)(?P<value>"[^"]*"|'[^']*'|[^\s,;]+)"""
 )
@@ -36,7 +40,7 @@ def looks_secret(name: str) -> bool:
 
 def value(name: str, text: str) -> str:
     """Return `text` as it may be shown for the setting `name`."""
-    if looks_secret(name) and not _PLACE.match(text):
+    if looks_secret(name) and not _PLACE.fullmatch(text):
         return MASK
     return shapes(text)
 

@@ -11,7 +11,7 @@ from flowrex.consul import ConsulClient
 from flowrex.errors import NotFound, PermissionRefused, ServerUnreachable
 from flowrex.nomad import Deployment, Evaluation, JobVersion, NomadClient
 from flowrex.nomad.model import consul_checks as declared_checks
-from generator import canary, facts, placement
+from generator import canary, facts, mask, placement
 from generator.facts import Facts
 
 P = ParamSpec("P")
@@ -242,7 +242,7 @@ class Watch:
                         continue
                     seen.told.add(key)
                     who = f"{allocation.short_id} {name}"
-                    text = f"{who}: {event.message or event.type}"
+                    text = f"{who}: {mask.shapes(event.message) or event.type}"
                     self.tell(Event(seen.job, "task", text, {"allocation": allocation.id}))
 
 

@@ -50,6 +50,12 @@ def test_a_task_that_ends_says_how_and_how_often() -> None:
     ]
 
 
+def test_a_password_in_an_address_is_not_repeated() -> None:
+    text = "failed to fetch https://app:hunter2@store.example/app.tar.gz"
+    task = TaskState("dead", True, 0, (event("Failed Artifact Download", text),))
+    assert "https://app:***@store.example/app.tar.gz" in evidence(task)[0]
+
+
 def test_a_signal_and_a_lack_of_memory_have_words_of_their_own() -> None:
     killed = TaskState("dead", True, 0, (event("Terminated", "", 0, signal="9"),))
     assert evidence(killed)[0].endswith("was killed by signal 9")

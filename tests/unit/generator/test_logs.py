@@ -53,6 +53,10 @@ def test_the_last_lines_are_as_many_as_were_asked_for() -> None:
     assert read("", 3) == []
 
 
+def test_only_a_line_feed_ends_a_line() -> None:
+    assert read('{"a": "b\u2028c"}\n\nlast', 5) == ['{"a": "b\u2028c"}', "", "last"]
+
+
 def test_long_lines_are_read_as_far_back_as_needed() -> None:
     asked: list[int] = []
     lines = [f"{number} " + "x" * 2000 for number in range(10)]

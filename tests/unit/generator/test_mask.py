@@ -20,10 +20,26 @@ def test_another_name_does_not(name: str) -> None:
 
 @pytest.mark.parametrize(
     "place",
-    ["/secrets/app.json", "${NOMAD_SECRETS_DIR}/app.json", "secrets/app.json", "true", "kv/data/x"],
+    [
+        "/secrets/app.json",
+        "../secrets/app.json",
+        "secrets/app.json",
+        "${NOMAD_SECRETS_DIR}/app.json",
+        "${NOMAD_SECRETS_DIR}",
+        "kv/data/x",
+        "true",
+        "",
+    ],
 )
 def test_where_a_secret_is_may_be_shown(place: str) -> None:
     assert mask.value("FLOWREX_SECRETS", place) == place
+
+
+@pytest.mark.parametrize(
+    "secret", ["/x9Yk3vQ2bTzRr8", "/x9Yk/3vQ2b+Tz==", "${A}hunter2", "secrets/a b", "true\n"]
+)
+def test_a_secret_that_begins_like_a_place_is_none(secret: str) -> None:
+    assert mask.value("DB_PASSWORD", secret) == mask.MASK
 
 
 @pytest.mark.parametrize(
