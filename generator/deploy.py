@@ -14,6 +14,7 @@ from generator.failure import failed, given_up, see_revert
 from generator.plan import Action, service_action
 from generator.render import RenderedJob
 from generator.stale import stale
+from generator.trace import find_deployment, pending_evaluation, version_at
 from generator.watch import BlockedError, Event, OverdueError, Watch
 
 # `pending` was not begun; `reverted` is the stable version again after a failure or a rollback;
@@ -110,15 +111,6 @@ def unchanged(watch: Watch, step: Step) -> JobVersion:
     return current
 
 
-def version_at(watch: Watch, name: str, index: int) -> JobVersion:
-    """Return the version that a submission made, also where somebody has made another since."""
-    current = watch.ask(name, watch.nomad.jobs.get, name)
-    if current.job_modify_index == index:
-        return current
-    versions = watch.ask(name, watch.nomad.jobs.versions, name)
-    return next((one for one in versions if one.job_modify_index == index), current)
-
-
 def submit(watch: Watch, step: Step) -> tuple[JobVersion, str]:
     """Register the spec at the planned index.
 
@@ -187,7 +179,7 @@ def follow_service(
     end = watch.clock.now() + watch.deadline_s
     evaluation = None
     try:
-        evaluation_id = evaluation_id or _pending(watch, name)
+        evaluation_id = evaluation_id or pending_evaluation(watch, name)
         if evaluation_id:
             evaluation = watch.evaluation(name, evaluation_id, end)
         deployment = find_deployment(watch, current, evaluation)
@@ -202,28 +194,6 @@ def follow_service(
             see_revert(watch, seen, seen.deployment)
         cause = f"found no place for {watch.placement_s:.0f} s and was given up"
         raise given_up(watch, seen, cause) from error
-
-
-def _pending(watch: Watch, name: str) -> str | None:
-    """Return the evaluation that is still to make the deployment of a version made elsewhere.
-
-    Nomad's way back to a stable version is such a one: the version is there before its deployment.
-    """
-    evaluations = watch.ask(name, watch.nomad.jobs.evaluations, name)
-    return next((one.id for one in evaluations if one.status == "pending"), None)
-
-
-def find_deployment(
-    watch: Watch, current: JobVersion, evaluation: Evaluation | None
-) -> Deployment | None:
-    """Return the deployment of a version, or None where Nomad makes none for it."""
-    name = current.job_id
-    if evaluation is not None and evaluation.deployment_id:
-        found = watch.ask(name, watch.nomad.deployments.get, evaluation.deployment_id)
-        if found.job_version == current.version:
-            return found
-    deployments = watch.ask(name, watch.nomad.deployments.of_job, name)
-    return next((one for one in deployments if one.job_version == current.version), None)
 
 
 def _without_deployment(

@@ -9,11 +9,12 @@ from typing import Any
 from flowrex.errors import DeploymentFailed, ServerRefused, UsageError
 from flowrex.nomad import IndexConflict, JobVersion
 from generator import release
-from generator.deploy import Outcome, follow_service, version_at
+from generator.deploy import Outcome, follow_service
 from generator.promote import fail_deployment
 from generator.run import Setup, under_lock
 from generator.stale import stale
 from generator.standing import Standing, release_of, standings
+from generator.trace import version_at
 from generator.watch import Event, Watch
 
 # What Nomad changes in a job by itself, and what says nothing about what runs.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from flowrex.errors import DeploymentFailed, StalePlan, UsageError
 from generator import lock, release
 from generator.deploy import deploy
 from generator.environment import Environment
+from generator.environment.model import Duration
 from generator.promote import give_up, promote
 from tests.unit.generator.rolling import Rig, spec, step
 
@@ -101,6 +103,20 @@ def promote_outside(rig: Rig) -> None:
     rig.nomad.promote(running.id)
     while rig.nomad.deployments.get(running.id).active:
         rig.nomad.tick()
+
+
+def test_an_allocation_that_is_to_be_replaced_later_does_not_hold_a_promotion_up(
+    rig: Rig, dev: Environment
+) -> None:
+    evaluations = rig.nomad.known["backend"].evaluations
+    later = replace(evaluations[0], id="later", status="pending", triggered_by="alloc-failure")
+    evaluations.insert(0, later)
+    (outcome,) = promote(replace(rig.setup(dev), environment=in_a_hurry(dev)), NAMES)
+    assert outcome.result == "deployed"
+
+
+def in_a_hurry(dev: Environment) -> Environment:
+    return replace(dev, deploy=replace(dev.deploy, deadline=Duration("2s")))
 
 
 def test_a_first_version_that_is_given_up_has_nothing_to_go_back_to(dev: Environment) -> None:
