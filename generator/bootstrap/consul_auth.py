@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from generator.bootstrap.consul_rules import PREFIX
+from generator.bootstrap.consul_rules import GRANTS, PREFIX
 from generator.bootstrap.report import State, Step
 from generator.bootstrap.step import ensure
 
@@ -35,9 +35,12 @@ def method(jwks_url: str) -> dict[str, Any]:
 def rules(namespace: str) -> tuple[dict[str, str], ...]:
     """Return what identities of a namespace are bound to.
 
-    A service's identity may register that service; a task's has the role of its job, and where
-    there is no such role, nothing.
+    A service's identity may register that service; a task's has the role of its job. Only the jobs
+    that are meant: any other, named after an agent or the operator, would have the role of these.
     """
+    jobs = " or ".join(
+        f'value.nomad_job_id == "{grant.name}"' for grant in GRANTS if not grant.token
+    )
     ours = f'value.nomad_namespace == "{namespace}"'
     return (
         {
@@ -50,7 +53,7 @@ def rules(namespace: str) -> tuple[dict[str, str], ...]:
             "Description": "A task that reads Consul.",
             "BindType": "role",
             "BindName": PREFIX + "${value.nomad_job_id}",
-            "Selector": f'"nomad_service" not in value and {ours}',
+            "Selector": f'"nomad_service" not in value and ({jobs}) and {ours}',
         },
     )
 

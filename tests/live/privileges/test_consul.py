@@ -139,6 +139,8 @@ def test_nobody_is_nobody(target: Target, action: str) -> None:
     ("job", "claims"),
     [
         pytest.param("other", {}, id="a job without a role"),
+        pytest.param("consul-agent", {}, id="a job named after Consul's agents"),
+        pytest.param("operator", {}, id="a job named after the operator"),
         pytest.param("migrate", {}, id="a job that reads nothing in Consul"),
         pytest.param("backend", {"nomad_namespace": "other"}, id="another namespace"),
         pytest.param(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from flowrex import keys
@@ -45,6 +47,13 @@ def test_a_service_may_register_itself_and_a_task_has_its_jobs_role() -> None:
     service, task = rules("trading")
     assert (service["BindType"], service["BindName"]) == ("service", "${value.nomad_service}")
     assert (task["BindType"], task["BindName"]) == ("role", "flowrex-${value.nomad_job_id}")
+
+
+def test_a_job_named_after_an_agent_or_the_operator_has_no_role() -> None:
+    _, task = rules("trading")
+    named = set(re.findall(r'nomad_job_id == "([^"]+)"', task["Selector"]))
+    assert named == {"backend", "nginx"}
+    assert not named & {grant.name for grant in GRANTS if grant.token}
 
 
 def test_identities_of_other_namespaces_are_bound_to_nothing() -> None:
