@@ -101,12 +101,13 @@ def site_packages(lock: Path, cache: Path, install: Installer = pip_install) -> 
         return folder
     try:
         cache.mkdir(parents=True, exist_ok=True)
+        temporary = tempfile.TemporaryDirectory(prefix=".installing-", dir=cache)
     except OSError as error:
         raise ConfigurationError(
             f"can't keep the application's packages in {cache}: {error.strerror}",
             hint="Name another folder with FLOWREX_CACHE_DIR.",
         ) from error
-    with tempfile.TemporaryDirectory(prefix=".installing-", dir=cache) as name:
+    with temporary as name:
         fresh = Path(name, "site")
         fresh.mkdir()
         install(lock, fresh)

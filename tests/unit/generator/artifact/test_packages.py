@@ -43,3 +43,9 @@ def test_a_lock_that_is_none_is_named(tmp_path: Path) -> None:
 
 def test_an_empty_lock_needs_no_network(tmp_path: Path) -> None:
     assert site_packages(lock(tmp_path, "# nothing\n"), tmp_path / "cache").is_dir()
+
+
+def test_a_cache_that_can_t_be_written_is_a_sentence(tmp_path: Path) -> None:
+    # Root may write everywhere, but not even root may in /proc.
+    with pytest.raises(ConfigurationError, match="can't keep the application's packages in /proc"):
+        site_packages(lock(tmp_path, "# nothing\n"), Path("/proc/self"))
