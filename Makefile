@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# The exit status of a run whose canary is healthy and waits for a person.
+CANARY_WAITS := 9
 
 .DEFAULT_GOAL := help
 
@@ -28,8 +30,11 @@ setup-load: $(STAMP)
 up: setup ## Run the whole platform on this machine
 	@$(BIN)/flowrexctl dev up
 	@$(BIN)/flowrexctl build --push dev
-	@$(BIN)/flowrexctl run dev --yes
+	@$(BIN)/flowrexctl run dev --yes || [ $$? -eq $(CANARY_WAITS) ]
 	@$(BIN)/flowrexctl status dev
+	@echo
+	@echo "Next: change app/, then $(BIN)/flowrexctl build --push dev && $(BIN)/flowrexctl run dev"
+	@echo "      $(BIN)/flowrexctl --help lists the verbs; make down stops everything."
 
 .PHONY: down
 down: $(STAMP) ## Stop it and leave nothing behind but its data
