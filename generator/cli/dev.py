@@ -11,6 +11,7 @@ import click
 
 from flowrex.errors import ServerUnreachable, UsageError
 from generator.cli.dev_setup import setup
+from generator.cli.dev_status import status
 from generator.cli.options import json_option
 from generator.cli.output import emit, interactive, say, show, table
 from generator.dev.settings import Settings, read
@@ -18,9 +19,6 @@ from generator.dev.settings import Settings, read
 if TYPE_CHECKING:
     from generator.dev.down import Removed
     from generator.dev.servers import Binary
-    from generator.dev.status import ClusterStatus
-
-_UNHEALTHY = 6
 
 
 @click.group("dev")
@@ -122,31 +120,6 @@ def reset(yes: bool, as_json: bool) -> None:
     _report(fall.reset(settings, tell=say), as_json, "The cluster is down and its data deleted.")
 
 
-@command.command("status")
-@json_option
-def status(as_json: bool) -> int:
-    """Show how each server is. Exit status 0 where all is well, 6 otherwise.
-
-    \b
-    Examples:
-      flowrexctl dev status
-      flowrexctl dev status --json | jq .healthy
-    """
-    from generator.dev.status import status as look
-
-    settings = _settings()
-    found = look(settings.root)
-    if found is None:
-        raise ServerUnreachable(
-            f"there is no cluster in {settings.root}", hint="`flowrexctl dev up` makes one."
-        )
-    if as_json:
-        emit(found.as_document())
-    else:
-        _show_status(found)
-    return 0 if found.healthy else _UNHEALTHY
-
-
 @command.command("logs")
 @click.argument("server", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on as the log grows.")
@@ -236,6 +209,7 @@ def servers(as_json: bool) -> None:
 
 
 command.add_command(setup)
+command.add_command(status)
 
 
 def _settings() -> Settings:
@@ -274,37 +248,3 @@ def _report(removed: Removed, as_json: bool, sentence: str) -> None:
         if count:
             say(f"{count} {text}")
     show(sentence)
-
-
-def _show_status(found: ClusterStatus) -> None:
-    colours = {"running": "green", "not ready": "yellow", "dead": "red", "stopped": "bright_black"}
-    rows = [
-        (
-            one.name,
-            click.style(one.state, fg=colours[one.state]),
-            one.pid or "-",
-            one.port,
-            one.version or "-",
-            _span(one.uptime_s),
-            one.detail or one.log,
-        )
-        for one in found.servers
-    ]
-    show(table(rows, ("SERVER", "STATE", "PID", "PORT", "VERSION", "UP", "LOG OR REASON")))
-    if found.stopped:
-        say("The cluster is down. `flowrexctl dev up` starts it.")
-    elif not found.configured:
-        say("The last `dev up` did not end. `flowrexctl dev up` goes on with it.")
-    elif not found.healthy:
-        say("`flowrexctl dev up` repairs it.")
-
-
-def _span(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02}m"
