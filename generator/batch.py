@@ -61,7 +61,10 @@ def follow(watch: Watch, current: JobVersion, evaluation_id: str | None) -> int:
     end = watch.clock.now() + watch.deadline_s
     try:
         if evaluation_id:
-            watch.evaluation(name, evaluation_id, end)
+            evaluation = watch.evaluation(name, evaluation_id, end)
+            if evaluation.status != "complete":
+                why = evaluation.description or evaluation.status
+                raise _failed(watch, seen, f"could not be scheduled: {why}")
         _wait(watch, current, seen, end)
     except OverdueError as error:
         raise _failed(watch, seen, f"did not end within {watch.deadline_s:.0f} s") from error

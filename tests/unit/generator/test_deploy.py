@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from flowrex.errors import (
@@ -10,7 +12,7 @@ from flowrex.errors import (
     ServerUnreachable,
     StalePlan,
 )
-from flowrex.nomad import Allocation, Deployment
+from flowrex.nomad import Allocation, Deployment, Evaluation
 from generator.deploy import deploy
 from tests.unit.generator.rolling import Rig, spec, step
 
@@ -260,6 +262,19 @@ def test_a_batch_job_that_failed_is_run_again_with_the_same_spec(rig: Rig) -> No
     with pytest.raises(DeploymentFailed):
         deploy(rig.watch(), step(rig.nomad, job, "rerun"), promote=False)
     assert rig.nomad.written == [("stop", "migrate"), ("register", "migrate")]
+
+
+def test_a_batch_job_that_is_never_scheduled_is_not_waited_for(rig: Rig) -> None:
+    real_wait = rig.nomad.jobs.wait_evaluation
+
+    def wait(evaluation_id: str, index: int, wait_s: float) -> tuple[Evaluation, int]:
+        evaluation, index = real_wait(evaluation_id, index, wait_s)
+        return replace(evaluation, status="failed", description="maximum attempts reached"), index
+
+    rig.nomad.jobs.wait_evaluation = wait  # type: ignore[method-assign]
+    job = spec("migrate", kind="batch", count=1, behaviour="unplaceable")
+    with pytest.raises(DeploymentFailed, match="could not be scheduled: maximum attempts reached"):
+        deploy(rig.watch(placement_s=1000.0), step(rig.nomad, job), promote=False)
 
 
 def test_a_batch_job_that_finds_no_place_is_given_up(rig: Rig) -> None:
