@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from flowrex.consul import ConsulClient
-from flowrex.errors import CanaryWaiting, FlowrexError, ServerUnreachable
+from flowrex.errors import CanaryWaiting, FlowrexError, ServerRefused, ServerUnreachable
 from flowrex.nomad import NomadClient
 from generator import lock
 from generator.deploy import Outcome, Step, action_now, as_planned, deploy, unchanged
@@ -21,6 +22,9 @@ from generator.plan import JobPlan
 from generator.planfile import PlannedJob
 from generator.release import Kind, Recorder
 from generator.watch import Event, Watch
+
+if TYPE_CHECKING:
+    from flowrex.vault import VaultClient
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,21 @@ def steps_of_file(jobs: Sequence[PlannedJob], nomad: NomadClient) -> tuple[Step,
         Step(planned.job, planned.index, planned.version, plan.action)
         for planned, plan in zip(jobs, plans, strict=True)
     )
+
+
+def require_vault(vault: VaultClient) -> None:
+    """Refuse to begin while no new allocation could log in to Vault.
+
+    Nomad would place it, fail it and revert, which takes until the progress deadline.
+
+    Raises:
+        ServerUnreachable: Vault does not answer, or is sealed.
+    """
+    if vault.health().sealed:
+        raise ServerRefused(
+            f"Vault at {vault.address} is sealed, and no task could log in to it",
+            hint="Unseal it, then run again. For a local cluster: flowrexctl dev up",
+        )
 
 
 def run(setup: Setup, steps: Sequence[Step], *, version: str, promote: bool) -> list[Outcome]:

@@ -59,7 +59,7 @@ def command(
     """
     from generator import access
     from generator.duration import seconds
-    from generator.run import Setup, run
+    from generator.run import Setup, require_vault, run
 
     if plan_file and (jobs or overrides):
         raise UsageError(
@@ -74,6 +74,7 @@ def command(
     else:
         version = environment.release.version
         steps = _planned(ctx, environment, nomad, jobs, yes=yes, as_json=as_json)
+    require_vault(access.vault(environment))
     teller = Teller()
     setup = Setup(environment, nomad, access.consul(environment), teller, wait)
     try:

@@ -29,7 +29,8 @@ NEEDS = {
     "nomad-1": CHANGING | READING | BOOTSTRAP,
     # Where nothing waits, `promote` and `fail` have nothing to lock.
     "consul-1": {verb: CHANGING[verb] for verb in ("run", "rollback")} | BOOTSTRAP,
-    "vault": BOOTSTRAP,
+    # Without it no new instance could log in, so that a run is not begun.
+    "vault": {"run": CHANGING["run"]} | BOOTSTRAP,
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from flowrex.vault import VaultHealth
 from generator import access, render
 from generator.cli import context, main, output
 from generator.deploy import deploy
@@ -49,11 +50,28 @@ def wanted() -> dict[str, dict[str, Any]]:
     return dict(OLD)
 
 
+@dataclass
+class Vault:
+    """As much of Vault as a run asks."""
+
+    address: str = "http://127.0.0.1:8200"
+    sealed: bool = False
+
+    def health(self) -> VaultHealth:
+        return VaultHealth(True, self.sealed, False, "1.18.0", "")
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault()
+
+
 @pytest.fixture
 def flowrexctl(
     rig: Rig,
     wanted: dict[str, dict[str, Any]],
     dev: Environment,
+    vault: Vault,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Flowrexctl:
@@ -66,6 +84,7 @@ def flowrexctl(
     monkeypatch.setattr(render, "render_jobs", render_jobs)
     monkeypatch.setattr(access, "nomad", lambda environment: rig.nomad)
     monkeypatch.setattr(access, "consul", lambda environment: rig.consul)
+    monkeypatch.setattr(access, "vault", lambda environment: vault)
     monkeypatch.setattr(context, "load_environment", lambda name, overrides=(): dev)
     monkeypatch.setattr(output, "interactive", lambda: False)
 
@@ -281,3 +300,13 @@ def test_a_consul_out_of_reach_changes_nothing(verb: str, rig: Rig, flowrexctl: 
 @pytest.mark.parametrize("verb", ["plan", "run", "promote", "fail", "rollback", "status", "logs"])
 def test_help_has_examples(verb: str, flowrexctl: Flowrexctl) -> None:
     assert f"flowrexctl {verb} " in flowrexctl(verb, "--help").out.split("Examples:")[1]
+
+
+def test_a_run_is_not_begun_while_vault_is_sealed(
+    flowrexctl: Flowrexctl, vault: Vault, rig: Rig
+) -> None:
+    vault.sealed = True
+    done = flowrexctl("run", "dev", "--yes")
+    assert done.status == 6
+    assert "Vault at http://127.0.0.1:8200 is sealed" in done.err
+    assert rig.nomad.known == {}
