@@ -164,20 +164,28 @@ def _stop_jobs(record: state.ClusterState, removed: Removed, tell: Callable[[str
 
 
 def _purge(layout: Layout, removed: Removed) -> None:
-    for job in nomad.ask(layout, "/v1/jobs?namespace=*"):
-        where = f"namespace={quote(job['Namespace'])}"
-        nomad.ask(
-            layout,
-            f"/v1/job/{quote(job['ID'], safe='')}?purge=true&no_shutdown_delay=true&{where}",
-            method="DELETE",
-            timeout_s=10,
-        )
-        removed.jobs.append(job["ID"])
+    """Stop every job, wait for its tasks' end, then forget it.
+
+    Not at once: Nomad shows no allocation of a job that it has forgotten, also where its tasks are
+    still ending.
+    """
+    jobs = nomad.ask(layout, "/v1/jobs?namespace=*")
+    for job in jobs:
+        _delete(layout, job, "no_shutdown_delay=true")
     deadline = time.monotonic() + _JOBS_S
     while _running(nomad.ask(layout, "/v1/allocations?namespace=*")):
         if time.monotonic() >= deadline:
-            return
+            break
         time.sleep(_POLL_S)
+    for job in jobs:
+        _delete(layout, job, "purge=true")
+        removed.jobs.append(job["ID"])
+
+
+def _delete(layout: Layout, job: dict[str, Any], how: str) -> None:
+    where = f"namespace={quote(job['Namespace'])}"
+    path = f"/v1/job/{quote(job['ID'], safe='')}?{how}&{where}"
+    nomad.ask(layout, path, method="DELETE", timeout_s=10)
 
 
 def _running(allocations: list[dict[str, Any]]) -> list[str]:
