@@ -1,4 +1,4 @@
-"""How `down` lets the jobs end, before a Nomad that shows nothing of a job that it has forgotten."""
+"""How `down` lets jobs end, before a Nomad that shows nothing of a job that it has forgotten."""
 
 from __future__ import annotations
 
