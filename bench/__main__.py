@@ -24,6 +24,8 @@ def main() -> None:
     wanted = sys.argv[1:] or list(NAMES)
     if unknown := sorted(set(wanted) - set(NAMES)):
         sys.exit(f"there is no benchmark {', '.join(unknown)}; known: {', '.join(NAMES)}")
+    # What is measured is an installed tool, which has its bytecode.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="flowrex-bench-") as name:
         folder = Path(name)
