@@ -19,7 +19,7 @@ from tests.contract import own
 NEVER_ASKED = "env_aws,env_gce,env_azure,env_digitalocean"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def real_nomad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NomadClient]:
     """Server and client in one, without Consul and Vault, on ports that are free."""
     folder = tmp_path_factory.mktemp("nomad")
@@ -64,9 +64,12 @@ def ready(client: NomadClient) -> bool:
 
 
 def leave_nothing(client: NomadClient) -> None:
-    """Stop every task: a client that is stopped leaves them running."""
+    """Stop every task: a client that is stopped leaves them running.
+
+    Nothing is purged, since Nomad does not show the allocations of a job that it has forgotten.
+    """
     for job in client.transport.get("jobs"):
-        client.jobs.stop(job["ID"], purge=True)
+        client.jobs.stop(job["ID"])
     eventually(
         lambda: (
             not any(
