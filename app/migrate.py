@@ -72,8 +72,7 @@ def main() -> None:
     try:
         migrate(load_database(os.environ))
     except FlowrexError as error:
-        hint = f"\n{error.hint}" if error.hint else ""
-        sys.stderr.write(f"error: {error.message}{hint}\n")
+        sys.stderr.write(f"{error.as_text()}\n")
         sys.exit(error.exit_status)
 
 

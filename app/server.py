@@ -154,8 +154,7 @@ def main() -> None:
         load_secrets(settings.secrets)  # wrong ones are told here once, not by each worker
         serve(settings, own_folder=prepare_metrics())
     except FlowrexError as error:
-        hint = f"\n{error.hint}" if error.hint else ""
-        sys.stderr.write(f"error: {error.message}{hint}\n")
+        sys.stderr.write(f"{error.as_text()}\n")
         sys.exit(error.exit_status)
 
 

@@ -38,6 +38,10 @@ class FlowrexError(Exception):
         self.message = message
         self.hint = hint
 
+    def as_text(self) -> str:
+        """Return the lines that a person reads, without a trailing newline."""
+        return f"error: {self.message}" + (f"\n{self.hint}" if self.hint else "")
+
     def as_document(self) -> dict[str, object]:
         """Return what `--json` prints for this error."""
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,6 +36,11 @@ def mapped(address: str) -> Iterator[None]:
         yield
     except (ConsulException, requests.RequestException) as error:
         raise as_flowrex_error(error, address) from error
+    except json.JSONDecodeError as error:
+        raise ServerRefused(
+            f"{address} answers with something that is not JSON",
+            hint="Is this the address of Consul's HTTP API?",
+        ) from error
 
 
 def as_flowrex_error(error: Exception, address: str) -> FlowrexError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -92,6 +92,19 @@ def build(
     site = site_packages(root / LOCK, cache, install)
     entries += archive.tree(site, "site-packages")
     dist = root / "dist"
+    try:
+        return _written(root, dist, version, entries, mtime_s)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the artifact can't be written: {error.strerror}",
+            path=dist,
+            hint="Make room, or give yourself the right to write there; nothing half-made is left.",
+        ) from error
+
+
+def _written(
+    root: Path, dist: Path, version: str, entries: Sequence[archive.Entry], mtime_s: int
+) -> Artifact:
     dist.mkdir(exist_ok=True)
     path = dist / f"flowrex-app-{version}.tar.gz"
     sha256, size = archive.write(path, entries, mtime_s=mtime_s)

@@ -112,8 +112,13 @@ def main(arguments: list[str] | None = None) -> None:
             _report(usage, as_json=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("\nInterrupted. `flowrexctl status ENV` tells what was left.", err=True)
-        sys.exit(INTERRUPTED)
+        interrupted = FlowrexError(
+            "interrupted", hint="`flowrexctl status ENV` tells what is left."
+        )
+        interrupted.exit_status = INTERRUPTED
+        if "--json" not in typed:
+            click.echo(err=True)  # the terminal has put ^C on the line
+        sys.exit(_report(interrupted, as_json="--json" in typed))
     except Exception as bug:
         if os.environ.get("FLOWREX_DEBUG"):
             raise

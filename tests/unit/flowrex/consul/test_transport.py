@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 
 import consul.exceptions
 import pytest
@@ -78,3 +79,8 @@ def test_an_index_that_goes_backwards_starts_again(
     asked: int, answered: str, next_one: int
 ) -> None:
     assert next_index(asked, answered) == next_one
+
+
+def test_an_answer_that_is_not_json_is_not_consuls() -> None:
+    with pytest.raises(ServerRefused, match="not JSON"), mapped(ADDRESS):
+        json.loads("<html>")

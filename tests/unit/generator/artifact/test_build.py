@@ -160,3 +160,9 @@ def test_missing_sources_are_named(root: Path, tmp_path: Path) -> None:
     (root / "app").rmdir()
     with pytest.raises(ConfigurationError, match="there is no folder app"):
         make(root, tmp_path / "cache")
+
+
+def test_a_place_that_can_not_be_written_is_a_sentence(root: Path, tmp_path: Path) -> None:
+    (root / "dist").write_text("a file where the folder belongs")
+    with pytest.raises(ConfigurationError, match="the artifact can't be written: File exists"):
+        make(root, tmp_path / "cache")

@@ -107,6 +107,18 @@ def test_an_interrupt_is_a_sentence(
     assert "flowrexctl status" in err
 
 
+def test_an_interrupt_is_one_document_for_a_script(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.group, "main", interrupted)
+    status, out, _ = run(capsys, "run", "prod", "--json")
+    assert status == 130
+    assert json.loads(out)["exit_status"] == 130
+
+
 def test_an_errors_own_status_is_the_exit_status(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
