@@ -12,7 +12,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from flowrex.consul import ConsulClient
-from flowrex.errors import CanaryWaiting, FlowrexError, ServerRefused, ServerUnreachable
+from flowrex.errors import (
+    CanaryWaiting,
+    DeploymentFailed,
+    FlowrexError,
+    ServerRefused,
+    ServerUnreachable,
+)
 from flowrex.nomad import NomadClient
 from generator import lock
 from generator.deploy import Outcome, Step, action_now, as_planned, deploy, unchanged
@@ -135,6 +141,20 @@ def require_vault(vault: VaultClient) -> None:
             f"Vault at {vault.address} is sealed, and no task could log in to it",
             hint="Unseal it, then run again. For a local cluster: flowrexctl dev up",
         )
+
+
+def blame_vault(vault: VaultClient, failure: DeploymentFailed) -> None:
+    """Raise what made a deployment fail if that is a Vault that went away in the meantime.
+
+    Raises:
+        ServerUnreachable: Vault does not answer, or is sealed.
+    """
+    try:
+        require_vault(vault)
+    except ServerUnreachable as away:
+        raise ServerUnreachable(
+            f"{away.message}. Without it {failure.message}", hint=away.hint
+        ) from failure
 
 
 def run(setup: Setup, steps: Sequence[Step], *, version: str, promote: bool) -> list[Outcome]:

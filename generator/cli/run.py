@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowrex.errors import UsageError
+from flowrex.errors import DeploymentFailed, UsageError
 from generator.cli import INTERRUPTED, context, output
 from generator.cli.changing import finish, lock_wait_option
 from generator.cli.options import environment_options
@@ -59,7 +59,7 @@ def command(
     """
     from generator import access
     from generator.duration import seconds
-    from generator.run import Setup, require_vault, run
+    from generator.run import Setup, blame_vault, require_vault, run
 
     if plan_file and (jobs or overrides):
         raise UsageError(
@@ -74,11 +74,15 @@ def command(
     else:
         version = environment.release.version
         steps = _planned(ctx, environment, nomad, jobs, yes=yes, as_json=as_json)
-    require_vault(access.vault(environment))
+    vault = access.vault(environment)
+    require_vault(vault)
     teller = Teller()
     setup = Setup(environment, nomad, access.consul(environment), teller, wait)
     try:
         outcomes = run(setup, steps, version=version, promote=promote)
+    except DeploymentFailed as failure:
+        blame_vault(vault, failure)
+        raise
     finally:
         teller.clear()
     finish(setup, outcomes, as_json=as_json)

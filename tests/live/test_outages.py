@@ -93,3 +93,22 @@ def test_consul_that_goes_away_during_a_run_is_a_sentence(settled: Cluster) -> N
             process.kill()
     assert "Traceback" not in err
     assert process.returncode in (5, 6, 8, 9), err
+
+
+def test_vault_that_goes_away_during_a_run_is_a_sentence(settled: Cluster) -> None:
+    quick = ["--set", "backend.health.healthy_deadline=10s"]
+    quick += ["--set", "backend.health.progress_deadline=20s"]
+    process = settled.start("run", "dev", "--yes", *marked(502), *quick)
+    try:
+        eventually(lambda: locked(settled), what="the lock")
+        with gone(settled, "vault"):
+            _, err = process.communicate(timeout=200)
+    finally:
+        if process.poll() is None:
+            process.kill()
+    assert "Traceback" not in err
+    # The new instance may have been faster, with all that it needs from Vault.
+    assert process.returncode in (6, 9), err
+    if process.returncode == 6:
+        assert "Vault at" in err
+        assert "does not answer" in err

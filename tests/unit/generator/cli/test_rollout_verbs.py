@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from flowrex.errors import ServerUnreachable
 from flowrex.vault import VaultHealth
 from generator import access, render
 from generator.cli import context, main, output
@@ -56,8 +57,12 @@ class Vault:
 
     address: str = "http://127.0.0.1:8200"
     sealed: bool = False
+    answers: int = 99
 
     def health(self) -> VaultHealth:
+        if not self.answers:
+            raise ServerUnreachable(f"Vault at {self.address} does not answer: refused")
+        self.answers -= 1
         return VaultHealth(True, self.sealed, False, "1.18.0", "")
 
 
@@ -310,3 +315,14 @@ def test_a_run_is_not_begun_while_vault_is_sealed(
     assert done.status == 6
     assert "Vault at http://127.0.0.1:8200 is sealed" in done.err
     assert rig.nomad.known == {}
+
+
+def test_a_run_that_failed_for_want_of_vault_says_so(
+    flowrexctl: Flowrexctl, vault: Vault, wanted: dict[str, dict[str, Any]]
+) -> None:
+    wanted["backend"] = spec(behaviour="unhealthy")
+    vault.answers = 1
+    done = flowrexctl("run", "dev", "--yes")
+    assert done.status == 6
+    assert "Vault at http://127.0.0.1:8200 does not answer" in done.err
+    assert "backend version 0 was not deployed" in done.err
