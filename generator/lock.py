@@ -21,8 +21,8 @@ from types import FrameType
 
 from flowrex import keys
 from flowrex.consul import ConsulClient, KVEntry
+from flowrex.duration import ago
 from flowrex.errors import FlowrexError, LockHeld, NotFound, ServerUnreachable
-from generator.duration import ago
 
 _SHORTEST_TTL_S = 10
 _WAIT_STEP_S = 5.0

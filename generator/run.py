@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from flowrex.consul import ConsulClient
+from flowrex.duration import seconds
 from flowrex.errors import (
     CanaryWaiting,
     DeploymentFailed,
@@ -22,7 +23,6 @@ from flowrex.errors import (
 from flowrex.nomad import NomadClient
 from generator import lock
 from generator.deploy import Outcome, Step, action_now, as_planned, deploy, unchanged
-from generator.duration import seconds
 from generator.environment import Environment
 from generator.plan import JobPlan
 from generator.planfile import PlannedJob

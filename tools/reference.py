@@ -59,7 +59,8 @@ def _paragraphs(text: str) -> str:
 
 def settings() -> str:
     """Return the page of all settings, with base.yaml's values."""
-    from generator.environment.schema import settings as declared
+    from flowrex.settings.schema import settings as declared
+    from generator.environment import Environment
 
     base = yaml.safe_load((ROOT / "jobs/environments/base.yaml").read_text(encoding="utf-8"))
     lines = [
@@ -68,7 +69,7 @@ def settings() -> str:
         "setting can be overridden for one call: `--set backend.count=3`.\n\n",
         "| setting | kind | in base.yaml | what it is |\n| --- | --- | --- | --- |\n",
     ]
-    for setting in declared():
+    for setting in declared(Environment):
         value: Any = base
         for key in setting.path.split("."):
             value = value[key]

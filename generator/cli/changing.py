@@ -40,8 +40,8 @@ def prepare(
     lock_wait: str | None,
 ) -> Iterator[tuple[Setup, list[str]]]:
     """Load the environment and give what a changing verb needs, and the jobs in order."""
+    from flowrex.duration import seconds
     from generator import access
-    from generator.duration import seconds
     from generator.render import select
     from generator.run import Setup
 

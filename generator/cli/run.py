@@ -57,8 +57,8 @@ def command(
       flowrexctl run prod --plan release.plan --lock-wait 5m
       flowrexctl run dev --yes --set backend.env.LOG_LEVEL=debug
     """
+    from flowrex.duration import seconds
     from generator import access
-    from generator.duration import seconds
     from generator.run import Setup, blame_vault, require_vault, run
 
     if plan_file and (jobs or overrides):

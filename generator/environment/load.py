@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from flowrex.errors import ConfigurationError
-from generator.environment import override, schema, source
+from flowrex.settings import schema, source
+from generator.environment import override
 from generator.environment.model import Environment
 
 FOLDER = Path("jobs", "environments")
+_REFERENCE = str(FOLDER / "base.yaml")
 
 
 def names(root: Path) -> list[str]:
@@ -49,7 +51,7 @@ def load(
             hint=f"Known: {', '.join(known)}. An environment is a file in {FOLDER}/.",
         )
     written = [override.parse(text) for text in overrides]
-    tree = source.read(root / FOLDER / "base.yaml", str(FOLDER / "base.yaml"))
+    tree = source.read(root / _REFERENCE, _REFERENCE)
     tree = source.merge(
         tree, source.read(root / FOLDER / f"{name}.yaml", str(FOLDER / f"{name}.yaml"))
     )
@@ -59,7 +61,7 @@ def load(
             tree = source.merge(tree, source.read(layer, str(layer)))
     for one in written:
         tree = source.merge(tree, one)
-    return _with_checksum(schema.build(name, tree), root)
+    return _with_checksum(schema.build(Environment, tree, reference=_REFERENCE, name=name), root)
 
 
 def local_layer(environ: Mapping[str, str]) -> Path:

@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, NewType
+from dataclasses import dataclass
+from typing import Literal
 
-# A length of time as Nomad writes it: "30s", "1m30s", "500ms".
-Duration = NewType("Duration", str)
-
-
-def setting(doc: str, **limits: Any) -> Any:
-    """Declare a setting.
-
-    Args:
-        doc: what it does, with its unit, for docs/reference/settings.md.
-        limits: `minimum`, `maximum` (numbers) or `pattern` (a regular expression for the whole).
-    """
-    return field(metadata={"doc": doc, **limits})
-
+from flowrex.settings.declare import Duration, setting
 
 _NAME = r"[a-z0-9][a-z0-9_-]*"
 _VERSION = r"[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?"

@@ -8,9 +8,10 @@ from typing import get_args, get_origin
 import yaml
 
 from flowrex.errors import ConfigurationError
-from generator.environment.model import Duration
-from generator.environment.schema import Setting, settings
-from generator.environment.source import Value
+from flowrex.settings.declare import Duration
+from flowrex.settings.schema import Setting, settings
+from flowrex.settings.source import Value
+from generator.environment.model import Environment
 
 
 def parse(text: str) -> Value:
@@ -40,7 +41,7 @@ def parse(text: str) -> Value:
 
 
 def _declaration(path: str, source: str) -> Setting:
-    known = {setting.path: setting for setting in settings()}
+    known = {setting.path: setting for setting in settings(Environment)}
     if path in known:
         return known[path]
     parent, _, _ = path.rpartition(".")

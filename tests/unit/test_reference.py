@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 import flowrex.keys
-from generator.environment.schema import settings
+from flowrex.settings.schema import settings
+from generator.environment import Environment
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "reference"
@@ -28,12 +29,12 @@ def test_a_page_is_as_the_code_would_write_it(name: str) -> None:
 
 
 def test_every_setting_says_what_it_does() -> None:
-    assert [one.path for one in settings() if not one.doc.strip()] == []
+    assert [one.path for one in settings(Environment) if not one.doc.strip()] == []
 
 
 def test_every_setting_is_in_the_commented_base_file_and_in_no_other_place_only() -> None:
     base = yaml.safe_load((ROOT / "jobs/environments/base.yaml").read_text())
-    for one in settings():
+    for one in settings(Environment):
         value = base
         for key in one.path.split("."):
             assert key in value, one.path

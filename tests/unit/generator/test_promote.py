@@ -7,10 +7,10 @@ import pytest
 
 from flowrex.consul import ServiceCheck
 from flowrex.errors import DeploymentFailed, StalePlan, UsageError
+from flowrex.settings.declare import Duration
 from generator import lock, release
 from generator.deploy import deploy
 from generator.environment import Environment
-from generator.environment.model import Duration
 from generator.promote import give_up, promote
 from tests.unit.generator.rolling import Rig, spec, step
 

@@ -8,12 +8,14 @@ import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from generator.environment.model import Duration, Environment
-from generator.environment.source import Value
+from flowrex.settings.declare import Duration
+from flowrex.settings.source import Value
 
 _DURATION = re.compile(r"(?=.)([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?")
+Model = TypeVar("Model")
+
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -32,7 +34,7 @@ def _hints(model: type) -> dict[str, Any]:
     return get_type_hints(model)
 
 
-def settings(model: type = Environment, prefix: str = "") -> Iterator[Setting]:
+def settings(model: type, prefix: str = "") -> Iterator[Setting]:
     """Yield every setting of `model`, depth first, in the order of declaration."""
     for field in dataclasses.fields(model):
         kind = _hints(model)[field.name]
@@ -46,23 +48,25 @@ def settings(model: type = Environment, prefix: str = "") -> Iterator[Setting]:
             yield Setting(path, kind, field.metadata["doc"], limits)
 
 
-def build(name: str, tree: Value) -> Environment:
-    """Check the whole tree and return it as an Environment.
+def build(model: type[Model], tree: Value, *, reference: str, **given: object) -> Model:
+    """Check the whole tree and return it as a `model`.
 
     Args:
-        name: the environment's name.
+        model: the dataclass whose fields are the settings.
         tree: all its layers, merged.
+        reference: the commented file that names and explains every setting, for the hint.
+        given: fields that are not settings, with their values.
 
     Raises:
         ConfigurationError: an unknown or missing setting, or a value of the wrong kind; it names
             the file and line, the value, and what was expected.
     """
-    checked = _section(Environment, tree, "", name=name)
-    assert isinstance(checked, Environment)
+    checked = _section(model, tree, "", reference, **given)
+    assert isinstance(checked, model)
     return checked
 
 
-def _section(model: type, value: Value, path: str, **given: object) -> object:
+def _section(model: type, value: Value, path: str, reference: str, **given: object) -> object:
     if not isinstance(value.content, Mapping):
         raise value.error(f"{path} is {_shown(value)}; expected settings by name below it")
     fields = [field for field in dataclasses.fields(model) if field.name not in given]
@@ -79,12 +83,12 @@ def _section(model: type, value: Value, path: str, **given: object) -> object:
         if field.name not in value.content:
             raise value.error(
                 f"setting {where!r} is missing",
-                hint="jobs/environments/base.yaml is the reference that names and explains all.",
+                hint=f"{reference} is the reference that names and explains all.",
             )
         item = value.content[field.name]
         kind = hints[field.name]
         if dataclasses.is_dataclass(kind):
-            arguments[field.name] = _section(kind, item, where)  # type: ignore[arg-type]
+            arguments[field.name] = _section(kind, item, where, reference)  # type: ignore[arg-type]
         else:
             arguments[field.name] = convert(kind, item, where, field.metadata)
     built: object = model(**arguments)

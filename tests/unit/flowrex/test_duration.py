@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from flowrex.duration import ago, seconds
 from flowrex.errors import UsageError
-from generator.duration import ago, seconds
 
 
 @pytest.mark.parametrize(
