@@ -7,25 +7,52 @@ describes each, and a test fails where one is missing there.
 from __future__ import annotations
 
 EMERGENCY = "flowrex/emergency"
+ACKNOWLEDGEMENTS = "flowrex/emergency-acks/"
 MAINTENANCE = "flowrex/maintenance"
 LOCKS = "flowrex/locks/"
 RELEASES = "flowrex/releases/"
+AGENTS = "flowrex/agents/"
+REQUESTS = "flowrex/requests/"
+ANSWERS = "flowrex/answers/"
+BACKUPS = "flowrex/backups/"
 
 # What docs/reference/consul-keys.md says of each.
 DESCRIPTIONS = {
-    EMERGENCY: "The kill switch. Absent or `off` is normal, `on` stops new risk. Instances of the "
-    "backend may read it.",
+    EMERGENCY: "The kill switch. Absent or `off` is normal, `on` is level `halt`; JSON "
+    '`{"level": "halt|cancel|flatten|stop", "reason", "by", "at"}` says more. Anything else counts '
+    "as `halt`. Instances of the backend and agents may read it.",
+    f"{ACKNOWLEDGEMENTS}<kind>/<name>": "Which state of the kill switch a process (`<kind>` "
+    "`backend`, `agent` or `nginx`) has taken up, when, and how long after the change.",
     MAINTENANCE: "`on` or `off`. nginx may read it.",
     f"{LOCKS}deploy/<env>": "Held by a session while a verb changes `<env>`; its value tells who "
     "holds it, from where, since when and for what.",
+    f"{LOCKS}backup/<database>": "Held by the agent that backs `<database>` up, so that one node "
+    "does it at a time.",
+    f"{LOCKS}flatten": "Held by the worker that cancels orders and closes positions.",
     f"{RELEASES}<env>/<id>": "One release's record: who, when, which job versions, and how it "
     "ended.",
+    f"{AGENTS}<node>": "What the agent of a node last did, how far behind it is, and what fails.",
+    f"{REQUESTS}<node>/<id>": "What an operator asks of a node's agent. Only operators may write "
+    "it.",
+    f"{ANSWERS}<node>/<id>": "What the agent says of a request: how far it is, and how it ended.",
+    f"{BACKUPS}<database>": "The newest verified backup and the last restore drill of a database, "
+    "as the deployer's hard stops read them.",
 }
 
 
 def deploy_lock(environment: str) -> str:
     """Return the key that a deployment of `environment` holds while it changes anything."""
     return f"{LOCKS}deploy/{environment}"
+
+
+def backup_lock(database: str) -> str:
+    """Return the key that an agent holds while it backs `database` up."""
+    return f"{LOCKS}backup/{database}"
+
+
+def flatten_lock() -> str:
+    """Return the key that the one worker holds that cancels orders and closes positions."""
+    return f"{LOCKS}flatten"
 
 
 def release(environment: str, release_id: str) -> str:
@@ -36,3 +63,33 @@ def release(environment: str, release_id: str) -> str:
 def releases(environment: str) -> str:
     """Return the prefix under which `environment` keeps its release records."""
     return f"{RELEASES}{environment}/"
+
+
+def acknowledgement(kind: str, name: str) -> str:
+    """Return the key in which a process tells which state of the kill switch it has taken up.
+
+    Args:
+        kind: `backend`, `agent` or `nginx`.
+        name: the process, unique in its kind.
+    """
+    return f"{ACKNOWLEDGEMENTS}{kind}/{name}"
+
+
+def agent(node: str) -> str:
+    """Return the key under which the agent of `node` publishes its status."""
+    return f"{AGENTS}{node}"
+
+
+def request(node: str, request_id: str) -> str:
+    """Return the key of an operator's request to the agent of `node`."""
+    return f"{REQUESTS}{node}/{request_id}"
+
+
+def answer(node: str, request_id: str) -> str:
+    """Return the key of the agent's answer to a request."""
+    return f"{ANSWERS}{node}/{request_id}"
+
+
+def backups(database: str) -> str:
+    """Return the key that tells how good the backups of `database` are."""
+    return f"{BACKUPS}{database}"
