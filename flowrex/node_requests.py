@@ -7,8 +7,10 @@ what it says once, also over restarts, and writes `flowrex/answers/<node>/<id>` 
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from flowrex.errors import ConfigurationError
@@ -18,6 +20,15 @@ State = Literal["accepted", "running", "done", "failed", "refused"]
 
 KINDS: tuple[str, ...] = get_args(Kind)
 STATES: tuple[str, ...] = get_args(State)
+
+
+def new_id(at: datetime) -> str:
+    """Return the id of a request that is made now.
+
+    Args:
+        at: the time, with zone; ids sort by it.
+    """
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}"
 
 
 @dataclass(frozen=True)

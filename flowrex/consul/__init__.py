@@ -7,7 +7,7 @@ A `ConsulClient` is a thin edge: it asks, and gives plain frozen values back. AC
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -77,16 +77,33 @@ class ConsulClient:
             call reads afresh.
         """
         with mapped(self.address):
-            answered, found = self._consul.kv.get(
-                key, index=index, wait=f"{int(wait_s * 1000)}ms" if index else None
-            )
+            answered, found = self._consul.kv.get(key, index=index, wait=_wait(index, wait_s))
         return (KVEntry.parse(found) if found else None), next_index(index, answered)
 
     def kv_list(self, prefix: str) -> list[KVEntry]:
         """Return the entries of all keys that begin with `prefix`, sorted by key."""
         with mapped(self.address):
             _, found = self._consul.kv.get(prefix, recurse=True)
-        return sorted((KVEntry.parse(each) for each in found or ()), key=lambda entry: entry.key)
+        return _sorted(found)
+
+    def kv_wait_prefix(self, prefix: str, index: int, wait_s: float) -> tuple[list[KVEntry], int]:
+        """Wait until a key under a prefix may have changed, and return all of them, sorted.
+
+        A return is a wake-up and no event, as with `kv_wait`.
+
+        Args:
+            prefix: what the keys begin with.
+            index: what the last call returned; 0 returns at once.
+            wait_s: seconds to wait at most, before Consul's own spread of a sixteenth.
+
+        Returns:
+            The entries, sorted by key, and the index; 0 where Consul's went backwards.
+        """
+        with mapped(self.address):
+            answered, found = self._consul.kv.get(
+                prefix, index=index, wait=_wait(index, wait_s), recurse=True
+            )
+        return _sorted(found), next_index(index, answered)
 
     def kv_put(
         self,
@@ -241,3 +258,11 @@ class ConsulClient:
                 return http.get(json_of, path, headers=headers)
             send = {"PUT": http.put, "POST": http.post, "DELETE": http.delete}[method]
             return send(json_of, path, headers=headers, data=data)
+
+
+def _wait(index: int, wait_s: float) -> str | None:
+    return f"{int(wait_s * 1000)}ms" if index else None
+
+
+def _sorted(found: Iterable[Mapping[str, Any]] | None) -> list[KVEntry]:
+    return sorted((KVEntry.parse(each) for each in found or ()), key=lambda entry: entry.key)

@@ -61,6 +61,19 @@ class FakeConsul:
             current = self._touched.get(key) or self._index
             return self._entries.get(key), 0 if current < index else current
 
+    def kv_wait_prefix(self, prefix: str, index: int, wait_s: float) -> tuple[list[KVEntry], int]:
+        """Wait until a key under the prefix was touched after `index`, or for `wait_s` seconds."""
+        end = time.monotonic() + wait_s
+        with self._changed:
+            self._answer()
+            while index and self._touched_under(prefix) <= index:
+                if (left := end - time.monotonic()) <= 0:
+                    break
+                self._changed.wait(left)
+                self._answer()
+            current = self._touched_under(prefix) or self._index
+            return self.kv_list(prefix), 0 if current < index else current
+
     def kv_list(self, prefix: str) -> list[KVEntry]:
         """Return the entries whose key begins with `prefix`, sorted by key."""
         with self._changed:
@@ -184,6 +197,10 @@ class FakeConsul:
     def _known(self, session_id: str) -> None:
         if session_id not in self._sessions:
             raise ServerRefused(f'Consul at {self.address} fails: invalid session "{session_id}"')
+
+    def _touched_under(self, prefix: str) -> int:
+        touched = (at for key, at in self._touched.items() if key.startswith(prefix))
+        return max(touched, default=0)
 
     def _touch(self, key: str) -> int:
         self._index += 1

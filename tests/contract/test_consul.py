@@ -187,6 +187,45 @@ def test_a_deletion_wakes_who_waits(consul: Consul, key: str) -> None:
     assert after > index
 
 
+def test_waiting_for_a_prefix_at_zero_answers_at_once(consul: Consul, key: str) -> None:
+    started = time.monotonic()
+    assert consul.kv_wait_prefix(f"{key}/", 0, 30)[0] == []
+    for name in ("b", "a", "c/d"):
+        consul.kv_put(f"{key}/{name}", name)
+    consul.kv_put(f"{key}-other", "no")
+    entries, index = consul.kv_wait_prefix(f"{key}/", 0, 30)
+    assert [entry.value for entry in entries] == [b"a", b"b", b"c/d"]
+    assert index > 0
+    assert time.monotonic() - started < 5
+
+
+def test_a_new_key_a_change_and_a_deletion_wake_who_waits_for_a_prefix(
+    consul: Consul, key: str
+) -> None:
+    consul.kv_put(f"{key}/old", "1")
+    _, index = consul.kv_wait_prefix(f"{key}/", 0, 1)
+    for change, expected in (
+        (lambda: consul.kv_put(f"{key}/new", "1"), [b"1", b"1"]),
+        (lambda: consul.kv_put(f"{key}/old", "2"), [b"1", b"2"]),
+        (lambda: consul.kv_delete(f"{key}/new"), [b"2"]),
+    ):
+        writer = threading.Timer(0.05, change)
+        writer.start()
+        entries, after = consul.kv_wait_prefix(f"{key}/", index, 30)
+        writer.join()
+        assert [entry.value for entry in entries] == expected
+        assert after > index
+        index = after
+
+
+def test_a_change_beside_a_prefix_wakes_nobody_with_other_entries(consul: Consul, key: str) -> None:
+    consul.kv_put(f"{key}/one", "1")
+    _, index = consul.kv_wait_prefix(f"{key}/", 0, 1)
+    consul.kv_put(f"{key}-other", "no")
+    entries, _ = consul.kv_wait_prefix(f"{key}/", index, 0.1)
+    assert [entry.value for entry in entries] == [b"1"]
+
+
 def test_writing_the_same_value_again_changes_nothing(consul: Consul, key: str) -> None:
     consul.kv_put(key, "same")
     first = consul.kv_get(key)
