@@ -14,7 +14,7 @@
     ├── LockHeld                     8  somebody else holds the lock
     └── CanaryWaiting                9  the canary is healthy and waits for a person
 
-They are raised where the thing happens and reported once, in `generator.cli` or `agents.main`.
+They are raised where the thing happens and reported once, in `flowrex.command.edge`.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flowrex.command.output import emit, say, show, table
 from generator.cli.context import load_environment, project_root
 from generator.cli.options import environment_options
-from generator.cli.output import emit, say, show, table
 
 if TYPE_CHECKING:
     from generator.bootstrap import Report

@@ -7,9 +7,9 @@ import os
 import click
 
 from flowrex import __version__
+from flowrex.command.output import Progress, emit, show
 from generator.cli.context import load_environment, project_root
 from generator.cli.options import json_option, override_option
-from generator.cli.output import Progress, emit, show
 
 
 @click.command("build")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from generator.cli import context, output
+from flowrex.command import output
+from generator.cli import context
 from generator.cli.options import environment_options
 from generator.cli.telling import Teller, outcomes_document, outcomes_table
 

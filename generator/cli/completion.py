@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from generator.cli.output import show
+from flowrex.command.output import show
 
 
 @click.command("completion")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flowrex.command.output import emit, interactive, say, show, table
 from flowrex.errors import ServerUnreachable, UsageError
 from generator.cli.dev_setup import setup
 from generator.cli.dev_status import status
 from generator.cli.options import json_option
-from generator.cli.output import emit, interactive, say, show, table
 from generator.dev.settings import Settings, read
 
 if TYPE_CHECKING:

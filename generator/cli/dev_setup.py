@@ -6,8 +6,8 @@ import os
 
 import click
 
+from flowrex.command.output import emit, show
 from generator.cli.options import json_option
-from generator.cli.output import emit, show
 
 
 @click.command("setup")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flowrex.command.output import emit, say, show, table
 from flowrex.errors import ServerUnreachable
 from generator.cli.options import json_option
-from generator.cli.output import emit, say, show, table
 from generator.dev.settings import read
 
 if TYPE_CHECKING:

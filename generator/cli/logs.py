@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from generator.cli import context, output
+from flowrex.command import output
+from generator.cli import context
 from generator.cli.options import environment_options
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from flowrex.command import output
 from flowrex.errors import FlowrexError
-from generator.cli import DETAILED_ERROR, context, output
+from generator.cli import DETAILED_ERROR, context
 from generator.cli.options import environment_options
 from generator.cli.telling import styled
 

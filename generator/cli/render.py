@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
+from flowrex.command.output import emit, say, show
 from flowrex.errors import ConfigurationError
 from generator.cli.context import load_environment, project_root
 from generator.cli.options import environment_options
-from generator.cli.output import emit, say, show
 
 
 @click.command("render")

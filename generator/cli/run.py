@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flowrex.command import output
 from flowrex.errors import DeploymentFailed, UsageError
-from generator.cli import INTERRUPTED, context, output
+from generator.cli import INTERRUPTED, context
 from generator.cli.changing import finish, lock_wait_option
 from generator.cli.options import environment_options
 from generator.cli.telling import Teller, outcomes_document, styled

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from generator.cli import context, output
+from flowrex.command import output
+from generator.cli import context
 from generator.cli.options import environment_options
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.cli import output
+from flowrex.command import output
 
 if TYPE_CHECKING:
     from generator.deploy import Outcome

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from flowrex.command.output import emit, say, show
 from generator.cli.context import load_environment, project_root
 from generator.cli.options import environment_options
-from generator.cli.output import emit, say, show
 
 
 @click.command("validate")

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from flowrex.command import output
 from flowrex.errors import ServerUnreachable
 from flowrex.vault import VaultHealth
 from generator import access, render
-from generator.cli import context, main, output
+from generator.cli import context, main
 from generator.deploy import deploy
 from generator.environment import Environment
 from generator.lock import hold

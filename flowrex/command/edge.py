@@ -1,0 +1,74 @@
+"""Where a command ends: every error is reported here, once, and becomes the exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from flowrex.command.verbs import INTERRUPTED
+from flowrex.errors import FlowrexError, UsageError
+
+
+def run(
+    group: click.Group,
+    typed: list[str],
+    *,
+    program: str,
+    interrupted_hint: str,
+    bug_status: int = 1,
+) -> NoReturn:
+    """Run a command line and leave with its exit status.
+
+    Args:
+        group: its verbs.
+        typed: what was typed after the program's name.
+        program: the program's name, for its messages.
+        interrupted_hint: what to do after Ctrl-C.
+        bug_status: the exit status of a bug.
+    """
+    as_json = "--json" in typed
+    try:
+        status: Any = group.main(typed, prog_name=program, standalone_mode=False)
+    except FlowrexError as error:
+        sys.exit(_report(error, as_json=as_json))
+    except click.ClickException as error:
+        error.show()
+        if as_json:
+            usage = UsageError(error.format_message())
+            usage.exit_status = error.exit_code
+            _report(usage, as_json=True)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        interrupted = FlowrexError("interrupted", hint=interrupted_hint)
+        interrupted.exit_status = INTERRUPTED
+        if not as_json:
+            click.echo(err=True)  # the terminal has put ^C on the line
+        sys.exit(_report(interrupted, as_json=as_json))
+    except Exception as bug:
+        if os.environ.get("FLOWREX_DEBUG"):
+            raise
+        report = _as_bug(bug, program)
+        report.exit_status = bug_status
+        sys.exit(_report(report, as_json=as_json))
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _as_bug(bug: Exception, program: str) -> FlowrexError:
+    return FlowrexError(
+        f"this is a bug in {program}: {type(bug).__name__}: {bug}",
+        hint="Run it again with FLOWREX_DEBUG=1 for the traceback, and report that.",
+    )
+
+
+def _report(error: FlowrexError, *, as_json: bool) -> int:
+    if as_json:
+        click.echo(json.dumps(error.as_document(), indent=2))
+    else:
+        click.echo(click.style("error: ", fg="red", bold=True) + error.message, err=True)
+        if error.hint:
+            click.echo(error.hint, err=True)
+    return error.exit_status
