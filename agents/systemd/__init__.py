@@ -1,0 +1,1 @@
+"""systemd: its notification protocol, and the unit that the agent runs as."""

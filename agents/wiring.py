@@ -1,0 +1,57 @@
+"""Which tasks the agent has, and on which settings each depends.
+
+A capability's code is imported only where it is switched on: what is off costs no memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from agents.context import Context
+from agents.settings.model import Agent
+from agents.task import Task
+
+
+@dataclass(frozen=True)
+class Part:
+    """One capability of the agent.
+
+    Attributes:
+        name: for the log of a reload.
+        sections: the sections of the settings that its tasks are made from. A reload that changes
+            one of them ends these tasks and makes them anew; no other reload touches them.
+        make: makes its tasks; called only where it is switched on.
+        on: tells whether it is.
+    """
+
+    name: str
+    sections: tuple[str, ...]
+    make: Callable[[Context], list[Task]]
+    on: Callable[[Agent], bool]
+
+    def unchanged(self, old: Agent, new: Agent) -> bool:
+        """Tell whether a reload leaves this part's tasks alone."""
+        return all(getattr(old, name) == getattr(new, name) for name in self.sections)
+
+
+# In the order of the starts; the stops are in reverse.
+PARTS: tuple[Part, ...] = ()
+
+
+def enabled(settings: Agent) -> list[str]:
+    """Return the names of the parts that are switched on."""
+    return [part.name for part in PARTS if part.on(settings)]
+
+
+def tasks(context: Context) -> list[Task]:
+    """Return every task, in the order of the starts."""
+    return [task for _, task in by_part(context)]
+
+
+def by_part(context: Context) -> Iterator[tuple[Part, Task]]:
+    """Yield every task with the part that it belongs to."""
+    for part in PARTS:
+        if part.on(context.settings):
+            for task in part.make(context):
+                yield part, task
