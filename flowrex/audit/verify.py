@@ -1,0 +1,317 @@
+"""The proof that nothing was removed, reordered or changed. Pure.
+
+Each object is examined by itself (`examine`), in any order, and leaves a small `Proof`. `join` lays
+the proofs side by side and names what does not fit:
+
+- each node's segments form one chain: number by number, each naming the SHA-256 of the one before;
+- each file's segments follow without a gap or an overlap;
+- each writer's records form one chain, over however many files and segments it goes.
+
+A segment that is missing is accepted only where the agent's own records say that it was removed
+because its time was over, with the checksum that its successor names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from flowrex.audit.record import NO_PREVIOUS, ChainBroken, Linked, read_link
+from flowrex.audit.segment import (
+    NO_PREDECESSOR,
+    FileId,
+    Head,
+    Opened,
+    SegmentDamaged,
+    original,
+)
+
+# The class of the agents' own records; the removal of a segment is one of them.
+AGENT_CATEGORY = "agent"
+EXPIRED_KIND = "expired"
+
+
+@dataclass(frozen=True, order=True)
+class Break:
+    """A place where the trail is not what it was.
+
+    Attributes:
+        node: whose chain.
+        number: the segment's number in it; 0 where that is unknown.
+        key: the object, or the empty text where it is missing.
+        problem: what does not fit, in a sentence.
+    """
+
+    node: str
+    number: int
+    key: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """Records of one chain that follow each other without a gap, in one segment.
+
+    Attributes:
+        first: the number of the first one.
+        prev: the hash that it names.
+        last: the number of the last one.
+        hash: that one's hash.
+    """
+
+    first: int
+    prev: str
+    last: int
+    hash: str
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What one object shows.
+
+    Attributes:
+        key: its name.
+        head: what it says of itself.
+        digest: its SHA-256.
+        runs: by chain, the records in it.
+        unchained: lines that are of no chain.
+        expired: by number, the checksums of removed segments that it tells of.
+    """
+
+    key: str
+    head: Head
+    digest: str
+    runs: Mapping[str, Run]
+    unchained: int
+    expired: Mapping[int, str] = field(default_factory=dict)
+
+
+def examine(key: str, chunks: Iterable[bytes]) -> Proof | Break:
+    """Read one object to its end and check all that it alone can show.
+
+    Args:
+        key: its name.
+        chunks: its bytes, in pieces.
+    """
+    node = key.split("/")[2] if key.count("/") >= 2 else ""
+    number = 0
+    try:
+        opened = Opened(chunks)
+        head, number = opened.head, opened.head.number
+        if head.key != key:
+            raise SegmentDamaged(f"its head says that it is {head.key}")
+        reading = _Reading(head)
+        for line in opened.lines():
+            reading.take(line)
+        reading.end()
+        return Proof(
+            key, head, opened.digest(), reading.runs, reading.unchained, dict(reading.expired)
+        )
+    except (SegmentDamaged, ChainBroken) as error:
+        return Break(node, number, key, error.message)
+
+
+class _Reading:
+    """The state of reading one segment's lines."""
+
+    def __init__(self, head: Head) -> None:
+        self.runs: dict[str, Run] = {}
+        self.unchained = 0
+        self.expired: list[tuple[int, str]] = []
+        self._head = head
+        self._hash = hashlib.sha256()
+        self._lines = 0
+        self._bytes = 0
+
+    def take(self, line: bytes) -> None:
+        raw = original(line)
+        self._hash.update(raw)
+        self._bytes += len(raw)
+        self._lines += 1
+        linked = read_link(line)
+        if linked is None:
+            self.unchained += 1
+            return
+        self._follow(linked)
+        if self._head.category == AGENT_CATEGORY and b'"kind":"expired"' in line:
+            self._note_expired(line)
+
+    def _follow(self, linked: Linked) -> None:
+        link = linked.link
+        before = self.runs.get(link.chain)
+        if before is None:
+            self.runs[link.chain] = Run(link.seq, linked.prev, link.seq, link.hash)
+            return
+        if problem := _misfit(before, link.seq, linked.prev, link.chain):
+            raise ChainBroken(problem)
+        self.runs[link.chain] = Run(before.first, before.prev, link.seq, link.hash)
+
+    def _note_expired(self, line: bytes) -> None:
+        record: dict[str, Any] = json.loads(line)
+        detail = record["detail"]
+        if record["kind"] == EXPIRED_KIND:
+            self.expired.append((int(detail["number"]), str(detail["digest"])))
+
+    def end(self) -> None:
+        head = self._head
+        if self._bytes != head.end - head.start or self._hash.hexdigest() != head.content:
+            raise SegmentDamaged("its content is not what its head says: it was changed or cut off")
+        if self._lines != head.lines:
+            raise SegmentDamaged(f"it has {self._lines} lines; its head says {head.lines}")
+
+
+def _misfit(before: Run, seq: int, prev: str, chain: str) -> str:
+    if seq != before.last + 1:
+        what = "is there a second time" if seq <= before.last else "does not follow"
+        return f"record {seq} of the chain {chain} {what}, after record {before.last}"
+    if prev != before.hash:
+        return f"record {seq} of the chain {chain} names another record {before.last} than this one"
+    return ""
+
+
+@dataclass(frozen=True)
+class Tip:
+    """What an agent said elsewhere of its chain's end.
+
+    Attributes:
+        number: the last segment's number.
+        digest: its SHA-256.
+    """
+
+    number: int
+    digest: str
+
+
+def join(
+    proofs: Sequence[Proof], *, partial: bool = False, tips: Mapping[str, Tip] | None = None
+) -> list[Break]:
+    """Return every place where the proofs do not fit together, the first one first.
+
+    Args:
+        proofs: of all segments, in any order.
+        partial: only the newer part of the trail was read: chains may begin anywhere.
+        tips: by node, where its chain must reach to.
+    """
+    breaks: list[Break] = []
+    by_node: dict[str, list[Proof]] = defaultdict(list)
+    for proof in proofs:
+        by_node[proof.head.node].append(proof)
+    for node, own in by_node.items():
+        own.sort(key=lambda proof: proof.head.number)
+        expired = {number: digest for proof in own for number, digest in proof.expired.items()}
+        breaks += _node_chain(node, own, expired, partial)
+        breaks += _files(own, partial or bool(expired))
+        breaks += _record_chains(own, partial or bool(expired))
+    for node, tip in (tips or {}).items():
+        breaks += _reaches(node, by_node.get(node, []), tip)
+    return sorted(breaks)
+
+
+def _node_chain(
+    node: str, own: Sequence[Proof], expired: Mapping[int, str], partial: bool
+) -> Iterator[Break]:
+    number, digest = (0, NO_PREDECESSOR)
+    if partial and own:
+        number, digest = own[0].head.number - 1, own[0].head.predecessor
+    for proof in own:
+        head = proof.head
+        if head.number <= number:
+            yield Break(node, head.number, proof.key, "another segment has this number as well")
+            continue
+        gap = range(number + 1, head.number)
+        missing = next((one for one in gap if one not in expired), None)
+        if missing is not None:
+            yield Break(node, missing, "", _gone(missing, head.number - 1))
+        elif gap:
+            digest = expired[head.number - 1]
+        if missing is None and head.predecessor != digest:
+            yield Break(
+                node,
+                head.number,
+                proof.key,
+                f"it names another segment {head.number - 1} than the one before it: "
+                "one of the two was put there later",
+            )
+        number, digest = head.number, proof.digest
+
+
+def _gone(first: int, last: int) -> str:
+    if first == last:
+        return f"segment {first} is missing, and no record says that its time was over"
+    return (
+        f"of segments {first} to {last} some are missing, and no record says that their time was "
+        "over"
+    )
+
+
+def _files(own: Sequence[Proof], begins_anywhere: bool) -> Iterator[Break]:
+    files: dict[FileId, list[Proof]] = defaultdict(list)
+    for proof in own:
+        files[proof.head.file].append(proof)
+    for segments in files.values():
+        segments.sort(key=lambda proof: proof.head.start)
+        first = segments[0].head
+        if first.start != first.origin and not begins_anywhere:
+            yield _file_break(segments[0], first.origin)
+        for before, after in pairwise(segments):
+            if after.head.start > before.head.end and not begins_anywhere:
+                yield _file_break(after, before.head.end)
+            elif after.head.start < before.head.end:
+                yield Break(
+                    after.head.node,
+                    after.head.number,
+                    after.key,
+                    f"its bytes from {after.head.start} on are in {before.key} as well",
+                )
+
+
+def _file_break(proof: Proof, expected: int) -> Break:
+    head = proof.head
+    return Break(
+        head.node,
+        head.number,
+        proof.key,
+        f"bytes {expected} to {head.start} of {head.path or head.file} are missing before it",
+    )
+
+
+def _record_chains(own: Sequence[Proof], begins_anywhere: bool) -> Iterator[Break]:
+    chains: dict[str, list[tuple[Run, Proof]]] = defaultdict(list)
+    for proof in own:
+        for chain, run in proof.runs.items():
+            chains[chain].append((run, proof))
+    for chain, runs in chains.items():
+        runs.sort(key=lambda one: (one[0].first, one[1].head.number))
+        first, proof = runs[0]
+        begins = first.first == 1 and first.prev == NO_PREVIOUS
+        if not begins and not begins_anywhere:
+            yield _record_break(
+                proof, f"the chain {chain} begins with record {first.first}: those before are gone"
+            )
+        for (before, _), (after, proof) in pairwise(runs):
+            missing = after.first > before.last + 1
+            if missing and begins_anywhere:
+                continue
+            if problem := _misfit(before, after.first, after.prev, chain):
+                yield _record_break(proof, problem)
+
+
+def _record_break(proof: Proof, problem: str) -> Break:
+    return Break(proof.head.node, proof.head.number, proof.key, problem)
+
+
+def _reaches(node: str, own: Sequence[Proof], tip: Tip) -> Iterator[Break]:
+    last = own[-1] if own else None
+    reached = last.head.number if last else 0
+    if reached < tip.number:
+        gone = _gone(reached + 1, tip.number)
+        yield Break(node, reached + 1, "", f"{gone}; the agent says that it has shipped them")
+        return
+    for proof in own:
+        if proof.head.number == tip.number and proof.digest != tip.digest:
+            yield Break(node, tip.number, proof.key, "it is not the segment that the agent shipped")
