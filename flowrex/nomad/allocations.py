@@ -16,11 +16,16 @@ class Allocations:
 
     def get(self, allocation_id: str) -> Allocation:
         """Return one allocation, with every event of its tasks."""
-        return Allocation.parse(self._transport.get(f"allocation/{allocation_id}"))
+        with self._transport.mapped():
+            return Allocation.parse(
+                self._transport.library_allocation.get_allocation(allocation_id)
+            )
 
     def of_job(self, job_id: str) -> list[Allocation]:
         """Return a job's allocations that Nomad still has, of every version, the newest first."""
-        return _newest_first(self._transport.get(f"job/{job_id}/allocations"))
+        with self._transport.mapped():
+            raw = self._transport.library_job.get_allocations(job_id)
+        return _newest_first(raw)
 
     def wait_job(self, job_id: str, index: int, wait_s: float) -> tuple[list[Allocation], int]:
         """Ask for a job's allocations by blocking query; see `Transport.wait`."""
@@ -38,8 +43,8 @@ class Allocations:
             stream: `stdout` or `stderr`.
             max_bytes: how much at most, counted from the end.
         """
-        reply = self._transport.send(
-            "GET",
+        response = self._transport.send(
+            "get",
             f"client/fs/logs/{allocation_id}",
             params={
                 "task": task,
@@ -49,7 +54,7 @@ class Allocations:
                 "offset": max_bytes,
             },
         )
-        return reply.body.decode(errors="replace")
+        return response.content.decode(errors="replace")
 
     def follow(self, allocation_id: str, task: str, *, stream: str = "stdout") -> Iterator[bytes]:
         """Yield what a task writes to its log from now on, until the task ends.
@@ -62,15 +67,28 @@ class Allocations:
         Yields:
             Pieces as they come; a line may be cut anywhere.
         """
-        return self._transport.stream(
+        response = self._transport.send(
+            "get",
             f"client/fs/logs/{allocation_id}",
-            task=task,
-            type=stream,
-            plain="true",
-            follow="true",
-            origin="end",
-            offset=0,
+            params={
+                "task": task,
+                "type": stream,
+                "plain": "true",
+                "follow": "true",
+                "origin": "end",
+                "offset": 0,
+            },
+            # A quiet task is no fault: only the connection has a deadline.
+            timeout=(self._transport.timeout_s, None),
+            stream=True,
         )
+
+        def pieces() -> Iterator[bytes]:
+            with response, self._transport.mapped():
+                # `stream` of urllib3 2 hands a chunk over as soon as it is there.
+                yield from response.raw.stream(65536, decode_content=True)
+
+        return pieces()
 
 
 def _newest_first(raw: object) -> list[Allocation]:

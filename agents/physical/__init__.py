@@ -1,0 +1,1 @@
+"""Physical backups with point-in-time recovery: pgBackRest, driven and watched."""
