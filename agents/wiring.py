@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agents.context import Context
 from agents.settings.model import Agent
 from agents.task import Task
+
+if TYPE_CHECKING:
+    from agents.requests.handler import Handling
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,23 @@ class Part:
         return all(getattr(old, name) == getattr(new, name) for name in self.sections)
 
 
+def _requests(context: Context) -> list[Task]:
+    from agents.requests.task import Requests
+
+    return [Requests(context, handlers(context.settings))]
+
+
+def handlers(settings: Agent) -> dict[str, Handling]:
+    """Return how each kind of an operator's request is done on this node.
+
+    What is switched off is not in it, and its requests are refused. A capability that adds its
+    handlers here adds its sections to the part `requests` below.
+    """
+    return {}
+
+
 # In the order of the starts; the stops are in reverse.
-PARTS: tuple[Part, ...] = ()
+PARTS: tuple[Part, ...] = (Part("requests", ("requests", "consul"), _requests, on=lambda _: True),)
 
 
 def enabled(settings: Agent) -> list[str]:

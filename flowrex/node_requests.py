@@ -71,7 +71,9 @@ class Answer:
         state: `accepted` and `running` are on the way; the rest are ends.
         at: when this was written, an ISO 8601 time with zone.
         message: a sentence: how far it is, what it did, or why not.
-        result: what came of it, by name; for a backup its `name`.
+        result: what came of it, by name; for a backup its `name`. For an error `error`, `hint`
+            and `exit_status`, and `interrupted` where the agent stopped half-way.
+        claim: the word by which the agent that took the request knows its own answers again.
     """
 
     id: str
@@ -79,6 +81,7 @@ class Answer:
     at: str
     message: str = ""
     result: Mapping[str, Any] = field(default_factory=dict)
+    claim: str = ""
 
     @property
     def ended(self) -> bool:
@@ -94,7 +97,9 @@ class Answer:
                 "at": self.at,
                 "message": self.message,
                 "result": dict(self.result),
-            }
+                "claim": self.claim,
+            },
+            default=str,
         )
 
     def now(self, state: State, at: str, message: str = "", **result: Any) -> Answer:
@@ -150,6 +155,7 @@ def parse_answer(key: str, value: bytes) -> Answer:
         str(document.get("at") or ""),
         str(document.get("message") or ""),
         result if isinstance(result, dict) else {},
+        str(document.get("claim") or ""),
     )
 
 

@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from agents.context import Context
 from flowrex.errors import FlowrexError
 from flowrex.node_requests import Request
 
@@ -58,7 +59,7 @@ class Progress(Protocol):
 class Handler(Protocol):
     """Does what requests of one kind ask. See the module."""
 
-    def __call__(self, request: Request, context: Any, progress: Progress) -> Mapping[str, Any]:
+    def __call__(self, request: Request, context: Context, progress: Progress) -> Mapping[str, Any]:
         """Do it.
 
         Args:

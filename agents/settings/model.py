@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from agents.settings.requests import Requests
 from flowrex.settings.declare import Duration, setting
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -104,3 +105,4 @@ class Agent:
     http: Http = setting("")
     status: Status = setting("")
     tasks: Tasks = setting("")
+    requests: Requests = setting("")
