@@ -32,6 +32,7 @@ class Context:
         consul: returns Consul's client.
         vault: returns Vault's client.
         s3: returns the object store's client.
+        changed: says that a task's status changed, so that it is published soon.
         refused: takes note that a server refused the agent's credentials; may be called anywhere.
         clock: tells the time.
         wake: wakes other tasks.
@@ -42,6 +43,7 @@ class Context:
     consul: Callable[[], ConsulClient]
     vault: Callable[[], VaultClient]
     s3: Callable[[], S3Client]
+    changed: Callable[[], None] = lambda: None
     refused: Callable[[], None] = lambda: None
     clock: Clock = field(default_factory=SystemClock)
     wake: Wake = field(default_factory=lambda: Wake(SystemClock()))

@@ -63,7 +63,7 @@ class Supervised:
 
     Attributes:
         task: the task.
-        state: what it is doing; `is_stuck` knows better than `RUNNING` does.
+        state: what it is doing, as far as its start and its end tell.
         error: its last error, in a sentence; empty where it had none.
         failures: how often in a row it failed.
         restarts: how often it was started again.
@@ -88,6 +88,11 @@ class Supervised:
     def silent_s(self) -> float:
         """Seconds without a beat."""
         return self.beat.silent_s
+
+    @property
+    def current(self) -> State:
+        """Its state, with what its silence says."""
+        return State.STUCK if self.is_stuck() else self.state
 
     def is_stuck(self) -> bool:
         """Tell whether it has been silent for its stall time."""
@@ -122,9 +127,8 @@ class Supervised:
 
     def document(self) -> dict[str, Any]:
         """Return its state and what it tells of itself."""
-        state = State.STUCK if self.is_stuck() else self.state
         return {
-            "state": state.value,
+            "state": self.current.value,
             "since": self.since.isoformat(timespec="seconds"),
             "restarts": max(0, self.restarts),
             "silent_s": round(self.silent_s, 1),

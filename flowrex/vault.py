@@ -63,13 +63,24 @@ class Lease:
 class VaultClient:
     """One Vault, asked with one token."""
 
-    def __init__(self, address: str, token: Secret | None = None, *, timeout_s: float = 10) -> None:
+    def __init__(
+        self,
+        address: str,
+        token: Secret | None = None,
+        *,
+        timeout_s: float = 10,
+        ca_file: str | None = None,
+        certificate: tuple[str, str] | None = None,
+    ) -> None:
         """Remember where and as whom to ask; nothing is sent yet.
 
         Args:
             address: Vault's address, `https://vault.example:8200`.
             token: the token; None asks without one.
             timeout_s: seconds to wait for an answer.
+            ca_file: certificates that Vault's is checked by; those that VAULT_CACERT names, or
+                the system's, unless given.
+            certificate: the files of a client certificate and of its key, for a login by it.
 
         Raises:
             ConfigurationError: the address is none.
@@ -83,7 +94,11 @@ class VaultClient:
         self.address = address.rstrip("/")
         # An empty token, since None makes the library look for one in the environment and at home.
         self._vault = hvac.Client(
-            url=self.address, token=token.reveal() if token else "", timeout=timeout_s
+            url=self.address,
+            token=token.reveal() if token else "",
+            timeout=timeout_s,
+            verify=ca_file,
+            cert=certificate,
         )
         if parts.hostname in {"localhost", "::1"} or parts.hostname.startswith("127."):
             # What HTTP_PROXY names can't reach this machine's loopback.

@@ -9,7 +9,10 @@ from flowrex.command.verbs import Verbs
 
 # A test compares it with the modules that there are.
 VERBS = {
+    "run": "Run the agent; systemd does.",
+    "reload": "Let the running agent read its configuration again.",
     "check-config": "Check the configuration and say every mistake's file and line.",
+    "status": "Show what the running agent does, and what fails.",
 }
 
 

@@ -24,13 +24,21 @@ __all__ = ["ConsulClient", "KVEntry", "ServiceCheck", "ServiceInstance"]
 class ConsulClient:
     """One Consul agent, asked with one token."""
 
-    def __init__(self, address: str, token: Secret | None = None, *, timeout_s: float = 5) -> None:
+    def __init__(
+        self,
+        address: str,
+        token: Secret | None = None,
+        *,
+        timeout_s: float = 5,
+        ca_file: str | None = None,
+    ) -> None:
         """Remember where and as whom to ask; nothing is sent yet.
 
         Args:
             address: the agent's address, `http://127.0.0.1:8500` or `https://…`.
             token: the ACL token; None asks as anonymous.
             timeout_s: seconds to wait for an answer; a blocking query's own wait comes on top.
+            ca_file: certificates that Consul's is checked by; the system's unless given.
 
         Raises:
             ConfigurationError: the address is none.
@@ -46,7 +54,7 @@ class ConsulClient:
             host=parts.hostname,
             port=parts.port or (443 if parts.scheme == "https" else 80),
             scheme=parts.scheme,
-            verify=True,
+            verify=ca_file or True,
             connections_timeout=timeout_s,
         )
         # What HTTP_PROXY names can't reach this machine's loopback.
@@ -222,12 +230,64 @@ class ConsulClient:
             ServiceInstance(
                 each["Service"]["ID"],
                 each["Service"]["Address"] or each["Node"]["Address"],
-                each["Service"]["Port"],
+                each["Service"].get("Port", 0),
                 tuple(each["Service"]["Tags"] or ()),
                 each["Node"]["Node"],
             )
             for each in found or ()
         ]
+
+    def register_service(
+        self,
+        name: str,
+        service_id: str,
+        *,
+        ttl: str,
+        status: str,
+        tags: Iterable[str] = (),
+        meta: Mapping[str, str] | None = None,
+    ) -> None:
+        """Register a service of this node that tells by itself, by `update_check`, how it is.
+
+        Args:
+            name: the service.
+            service_id: this instance's id, which is its check's as well.
+            ttl: time without an update after which the check is critical, such as `90s`.
+            status: the check's first status: passing, warning or critical.
+            tags: its tags.
+            meta: its metadata.
+        """
+        check = {"CheckID": service_id, "Name": f"what {name} says", "TTL": ttl, "Status": status}
+        body = {
+            "ID": service_id,
+            "Name": name,
+            "Tags": list(tags),
+            "Meta": dict(meta or {}),
+            "Check": check,
+        }
+        self.request("PUT", "/v1/agent/service/register", body)
+
+    def update_check(self, check_id: str, status: str, output: str) -> None:
+        """Tell the status of a check with a TTL.
+
+        Args:
+            check_id: the check.
+            status: passing, warning or critical.
+            output: why, in a sentence or a few.
+
+        Raises:
+            NotFound: this Consul agent has no such check.
+        """
+        body = {"Status": status, "Output": output}
+        self.request("PUT", f"/v1/agent/check/update/{check_id}", body)
+
+    def deregister_service(self, service_id: str) -> None:
+        """Take an instance of a service of this node away.
+
+        Raises:
+            NotFound: this Consul agent has no such service.
+        """
+        self.request("PUT", f"/v1/agent/service/deregister/{service_id}")
 
     def leader(self) -> str:
         """Return the address of the servers' leader, "" while there is none."""

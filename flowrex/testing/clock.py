@@ -46,15 +46,16 @@ class FakeClock:
         end = self._monotonic + seconds
         while due := [entry for entry in self._sleepers if entry[0] <= end]:
             moment, woken = min(due, key=lambda entry: entry[0])
-            self._move(moment - self._monotonic)
+            self.move(moment - self._monotonic)
             self._sleepers.remove((moment, woken))
             if not woken.done():
                 woken.set_result(None)
             await settle()
-        self._move(end - self._monotonic)
+        self.move(end - self._monotonic)
         await settle()
 
-    def _move(self, seconds: float) -> None:
+    def move(self, seconds: float) -> None:
+        """Move both clocks on for what only reads them; no sleeper is woken."""
         self._monotonic += seconds
         self.time += timedelta(seconds=seconds)
 

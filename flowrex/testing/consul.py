@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -184,6 +185,45 @@ class FakeConsul:
         failing = {c.service_id for c in self.checks.get(name, ()) if c.status != "passing"}
         found = self.instances.get(name, ())
         return [one for one in found if not (passing_only and one.id in failing)]
+
+    def register_service(
+        self,
+        name: str,
+        service_id: str,
+        *,
+        ttl: str,
+        status: str,
+        tags: Iterable[str] = (),
+        meta: Mapping[str, str] | None = None,
+    ) -> None:
+        """Register a service with one check; its TTL never runs out here."""
+        self._answer()
+        check = ServiceCheck(service_id, service_id, f"what {name} says", status, "")
+        self.deregister_service(service_id, missing_ok=True)
+        self.checks.setdefault(name, []).append(check)
+        instance = ServiceInstance(service_id, "127.0.0.1", 0, tuple(tags), "node")
+        self.instances.setdefault(name, []).append(instance)
+
+    def update_check(self, check_id: str, status: str, output: str) -> None:
+        """Set a registered check's status."""
+        self._answer()
+        for checks in self.checks.values():
+            for at, check in enumerate(checks):
+                if check.check_id == check_id:
+                    checks[at] = replace(check, status=status, output=output)
+                    return
+        raise NotFound(f'Unknown check ID "{check_id}"')
+
+    def deregister_service(self, service_id: str, *, missing_ok: bool = False) -> None:
+        """Take an instance away, with its check."""
+        self._answer()
+        known = [one.id for found in self.instances.values() for one in found]
+        if service_id not in known and not missing_ok:
+            raise NotFound(f'Unknown service ID "{service_id}"')
+        for name, found in self.instances.items():
+            self.instances[name] = [one for one in found if one.id != service_id]
+            checks = self.checks.get(name, [])
+            self.checks[name] = [one for one in checks if one.service_id != service_id]
 
     def leader(self) -> str:
         """Return an address."""

@@ -10,6 +10,7 @@ import pytest
 from flowrex.consul import ConsulClient
 from flowrex.errors import NotFound, ServerRefused
 from flowrex.testing.consul import FakeConsul
+from tests.cluster import eventually
 
 Consul = ConsulClient | FakeConsul
 
@@ -241,3 +242,27 @@ def test_a_service_that_nobody_registered_has_no_instances(consul: Consul) -> No
 
 def test_a_leader_has_an_address(consul: Consul) -> None:
     assert ":" in consul.leader()
+
+
+def test_a_service_tells_by_its_check_how_it_is(consul: Consul) -> None:
+    consul.register_service(
+        "contract", "contract-1", ttl="60s", status="critical", tags=("dev",), meta={"version": "1"}
+    )
+    consul.update_check("contract-1", "warning", "it waits")
+    eventually(
+        lambda: (
+            [(c.check_id, c.status, c.output) for c in consul.checks_of("contract")]
+            == [("contract-1", "warning", "it waits")]
+        ),
+        what="the check",
+    )
+    assert [(one.id, one.tags) for one in consul.services("contract")] == [("contract-1", ("dev",))]
+    consul.deregister_service("contract-1")
+    eventually(lambda: consul.services("contract") == [], what="the end of the service")
+
+
+def test_a_check_that_consul_does_not_know_is_not_found(consul: Consul) -> None:
+    with pytest.raises(NotFound):
+        consul.update_check("contract-none", "passing", "")
+    with pytest.raises(NotFound):
+        consul.deregister_service("contract-none")
