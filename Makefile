@@ -51,6 +51,10 @@ check: $(STAMP) ## Format, lint, types, layers and unit tests, in seconds
 test: setup-load check ## Everything: checks, contract and live tests on a cluster of their own
 	@$(BIN)/pytest tests/contract tests/live
 
+.PHONY: faults
+faults: setup-load ## Kill, cut off and lie to what must lose nothing, and look whether it did
+	@$(BIN)/pytest tests/faults
+
 .PHONY: golden
 golden: $(STAMP) ## Write the golden job specs anew; review the diff
 	@FLOWREX_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/unit/generator/render/test_golden.py

@@ -22,7 +22,7 @@ DESCRIPTIONS = {
     '`{"level": "halt|cancel|flatten|stop", "reason", "by", "at"}` says more. Anything else counts '
     "as `halt`. Instances of the backend and agents may read it.",
     f"{ACKNOWLEDGEMENTS}<kind>/<name>": "Which state of the kill switch a process (`<kind>` "
-    "`backend`, `agent` or `nginx`) has taken up, when, and how long after the change.",
+    "`backend`, `worker` or `agent`) has taken up, when, and how long after the change.",
     MAINTENANCE: "`on` or `off`. nginx may read it.",
     f"{LOCKS}deploy/<env>": "Held by a session while a verb changes `<env>`; its value tells who "
     "holds it, from where, since when and for what.",
@@ -69,7 +69,7 @@ def acknowledgement(kind: str, name: str) -> str:
     """Return the key in which a process tells which state of the kill switch it has taken up.
 
     Args:
-        kind: `backend`, `agent` or `nginx`.
+        kind: `backend`, `worker` or `agent`.
         name: the process, unique in its kind.
     """
     return f"{ACKNOWLEDGEMENTS}{kind}/{name}"

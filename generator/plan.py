@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,6 +16,8 @@ from generator.render import RenderedJob
 # create, update: the spec is submitted. The rest leave the spec as it is: `rerun` a batch job whose
 # last run failed; `retry` a service whose only deployment failed; `watch` what is still on its way.
 Action = Literal["create", "update", "rerun", "retry", "watch", "none"]
+
+_AT_ONCE = 16
 
 _UPDATES = {
     "Place": "create",
@@ -60,12 +62,12 @@ class JobPlan:
         return self.action in {"create", "update"}
 
 
-def plan_jobs(nomad: NomadClient, jobs: Sequence[RenderedJob]) -> tuple[JobPlan, ...]:
+def plan_jobs(nomad: NomadClient, jobs: Iterable[RenderedJob]) -> tuple[JobPlan, ...]:
     """Plan every job, concurrently.
 
     Args:
         nomad: the Nomad that would run them.
-        jobs: as rendered, in the order of deployment.
+        jobs: in the order of deployment; the first is planned while the next is rendered.
 
     Returns:
         One plan a job, in the same order.
@@ -73,10 +75,9 @@ def plan_jobs(nomad: NomadClient, jobs: Sequence[RenderedJob]) -> tuple[JobPlan,
     Raises:
         ConfigurationError: Nomad finds a spec wrong.
     """
-    if not jobs:
-        return ()
-    with ThreadPoolExecutor(max_workers=len(jobs)) as threads:
-        return tuple(threads.map(lambda job: plan_job(nomad, job), jobs))
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as threads:
+        plans = [threads.submit(plan_job, nomad, job) for job in jobs]
+        return tuple(plan.result() for plan in plans)
 
 
 def plan_job(nomad: NomadClient, job: RenderedJob) -> JobPlan:

@@ -1,4 +1,4 @@
-"""Nomad's HTTP API, as far as Flowrex uses it: python-nomad inside, typed answers outside.
+"""Nomad's HTTP API, as far as Flowrex uses it; typed answers outside.
 
     nomad = NomadClient("http://127.0.0.1:4646", token)
     job = nomad.jobs.parse(hcl)

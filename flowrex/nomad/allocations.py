@@ -16,16 +16,11 @@ class Allocations:
 
     def get(self, allocation_id: str) -> Allocation:
         """Return one allocation, with every event of its tasks."""
-        with self._transport.mapped():
-            return Allocation.parse(
-                self._transport.library_allocation.get_allocation(allocation_id)
-            )
+        return Allocation.parse(self._transport.get(f"allocation/{allocation_id}"))
 
     def of_job(self, job_id: str) -> list[Allocation]:
         """Return a job's allocations that Nomad still has, of every version, the newest first."""
-        with self._transport.mapped():
-            raw = self._transport.library_job.get_allocations(job_id)
-        return _newest_first(raw)
+        return _newest_first(self._transport.get(f"job/{job_id}/allocations"))
 
     def wait_job(self, job_id: str, index: int, wait_s: float) -> tuple[list[Allocation], int]:
         """Ask for a job's allocations by blocking query; see `Transport.wait`."""
@@ -43,8 +38,8 @@ class Allocations:
             stream: `stdout` or `stderr`.
             max_bytes: how much at most, counted from the end.
         """
-        response = self._transport.send(
-            "get",
+        reply = self._transport.send(
+            "GET",
             f"client/fs/logs/{allocation_id}",
             params={
                 "task": task,
@@ -54,7 +49,7 @@ class Allocations:
                 "offset": max_bytes,
             },
         )
-        return response.content.decode(errors="replace")
+        return reply.body.decode(errors="replace")
 
     def follow(self, allocation_id: str, task: str, *, stream: str = "stdout") -> Iterator[bytes]:
         """Yield what a task writes to its log from now on, until the task ends.
@@ -67,28 +62,15 @@ class Allocations:
         Yields:
             Pieces as they come; a line may be cut anywhere.
         """
-        response = self._transport.send(
-            "get",
+        return self._transport.stream(
             f"client/fs/logs/{allocation_id}",
-            params={
-                "task": task,
-                "type": stream,
-                "plain": "true",
-                "follow": "true",
-                "origin": "end",
-                "offset": 0,
-            },
-            # A quiet task is no fault: only the connection has a deadline.
-            timeout=(self._transport.timeout_s, None),
-            stream=True,
+            task=task,
+            type=stream,
+            plain="true",
+            follow="true",
+            origin="end",
+            offset=0,
         )
-
-        def pieces() -> Iterator[bytes]:
-            with response, self._transport.mapped():
-                # `stream` of urllib3 2 hands a chunk over as soon as it is there.
-                yield from response.raw.stream(65536, decode_content=True)
-
-        return pieces()
 
 
 def _newest_first(raw: object) -> list[Allocation]:

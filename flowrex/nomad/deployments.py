@@ -20,10 +20,7 @@ class Deployments:
 
     def get(self, deployment_id: str) -> Deployment:
         """Return one deployment."""
-        with self._transport.mapped():
-            return Deployment.parse(
-                self._transport.library_deployment.get_deployment(deployment_id)
-            )
+        return Deployment.parse(self._transport.get(f"deployment/{deployment_id}"))
 
     def wait(self, deployment_id: str, index: int, wait_s: float) -> tuple[Deployment, int]:
         """Ask for a deployment by blocking query; see `Transport.wait`."""
@@ -32,16 +29,15 @@ class Deployments:
 
     def allocations(self, deployment_id: str) -> list[Allocation]:
         """Return the allocations that a deployment made or changed."""
-        with self._transport.mapped():
-            raw = self._transport.library_deployment.get_deployment_allocations(deployment_id)
+        raw = self._transport.get(f"deployment/allocations/{deployment_id}")
         return [Allocation.parse(one) for one in raw or ()]
 
     def promote(self, deployment_id: str) -> None:
         """Let the canaries of every group replace the old allocations."""
-        with self._transport.mapped():
-            self._transport.library_deployment.promote_deployment_all(deployment_id)
+        with self._transport.library.mapped():
+            self._transport.library.deployment.promote_deployment_all(deployment_id)
 
     def fail(self, deployment_id: str) -> None:
         """Give a deployment up; where the job says so, Nomad goes back to its stable version."""
-        with self._transport.mapped():
-            self._transport.library_deployment.fail_deployment(deployment_id)
+        with self._transport.library.mapped():
+            self._transport.library.deployment.fail_deployment(deployment_id)

@@ -76,11 +76,9 @@ class Jobs:
         Returns:
             Nomad's answer: `Diff`, `Annotations`, `FailedTGAllocs`, `JobModifyIndex`, `Warnings`.
         """
-        with self._transport.mapped():
-            plan: dict[str, Any] = self._transport.library_job.plan_job(
-                job["ID"], {"Job": job}, diff=True
-            )
-            return plan
+        body = {"Job": job, "Diff": True}
+        plan: dict[str, Any] = self._transport.put(f"job/{job['ID']}/plan", body)
+        return plan
 
     def register(self, job: Spec, *, expected_index: int, source: str | None = None) -> Submitted:
         """Submit a job, only if it is still at `expected_index`.
@@ -101,8 +99,8 @@ class Jobs:
         if source is not None:
             body["Submission"] = {"Source": source, "Format": "hcl2"}
         try:
-            with self._transport.mapped():
-                answer = self._transport.library_jobs.register_job(body)
+            with self._transport.library.mapped():
+                answer = self._transport.library.jobs.register_job(body)
         except ServerRefused as error:
             if "Enforcing job modify index" in error.message:
                 raise IndexConflict(error.message) from error
@@ -111,8 +109,7 @@ class Jobs:
 
     def get(self, job_id: str) -> JobVersion:
         """Return the current version."""
-        with self._transport.mapped():
-            return JobVersion.parse(self._transport.library_job.get_job(job_id))
+        return JobVersion.parse(self._transport.get(f"job/{job_id}"))
 
     def find(self, job_id: str) -> JobVersion | None:
         """Return the current version, or None where Nomad has no such job."""
@@ -123,8 +120,7 @@ class Jobs:
 
     def versions(self, job_id: str) -> list[JobVersion]:
         """Return the versions that Nomad still has, the newest first."""
-        with self._transport.mapped():
-            answer = self._transport.library_job.get_versions(job_id)
+        answer = self._transport.get(f"job/{job_id}/versions")
         return [JobVersion.parse(raw) for raw in answer.get("Versions") or ()]
 
     def version_diffs(self, job_id: str) -> tuple[list[JobVersion], list[dict[str, Any]]]:
@@ -141,8 +137,8 @@ class Jobs:
             version: the version to go back to.
             current: the version that the caller believes is the current one; enforced.
         """
-        with self._transport.mapped():
-            answer = self._transport.library_job.revert_job(job_id, version, current)
+        with self._transport.library.mapped():
+            answer = self._transport.library.job.revert_job(job_id, version, current)
         return Submitted.parse(answer)
 
     def tag(self, job_id: str, version: int, name: str, description: str = "") -> None:
@@ -153,7 +149,7 @@ class Jobs:
 
     def untag(self, job_id: str, name: str) -> None:
         """Take a version's name away."""
-        self._transport.send("delete", f"job/{job_id}/versions/{name}/tag")
+        self._transport.send("DELETE", f"job/{job_id}/versions/{name}/tag")
 
     def evaluate(self, job_id: str, *, force_reschedule: bool = False) -> str:
         """Run the scheduler for a job again.
@@ -174,8 +170,8 @@ class Jobs:
         Returns:
             The id of the evaluation.
         """
-        with self._transport.mapped():
-            answer = self._transport.library_job.deregister_job(
+        with self._transport.library.mapped():
+            answer = self._transport.library.job.deregister_job(
                 job_id, purge="true" if purge else None
             )
         return str(answer.get("EvalID") or "")

@@ -17,8 +17,7 @@ class Nodes:
 
     def list(self) -> list[dict[str, Any]]:
         """Return Nomad's short account of each node (`ID`, `Name`, `Status`, `Drain`, …)."""
-        with self._transport.mapped():
-            return list(self._transport.library_nodes.get_nodes())
+        return list(self._transport.get("nodes"))
 
     def drain(self, node_id: str, *, deadline_s: int) -> None:
         """Move a node's allocations elsewhere and keep new ones away.
@@ -28,10 +27,10 @@ class Nodes:
             deadline_s: after so many seconds what still runs is stopped.
         """
         spec = {"Deadline": deadline_s * _NANOSECONDS, "IgnoreSystemJobs": False}
-        with self._transport.mapped():
-            self._transport.library_node.drain_node_with_spec(node_id, spec)
+        with self._transport.library.mapped():
+            self._transport.library.node.drain_node_with_spec(node_id, spec)
 
     def undrain(self, node_id: str) -> None:
         """End a drain and let allocations come again."""
-        with self._transport.mapped():
-            self._transport.library_node.drain_node_with_spec(node_id, {}, mark_eligible=True)
+        with self._transport.library.mapped():
+            self._transport.library.node.drain_node_with_spec(node_id, {}, mark_eligible=True)

@@ -52,11 +52,11 @@ def command(
     """
     from generator import access, planfile, planview
     from generator.plan import has_changes, plan_jobs
-    from generator.render import render_jobs
+    from generator.render import each_job
 
     try:
         environment = context.load_environment(environment_name, overrides)
-        rendered = render_jobs(environment, context.project_root(), jobs)
+        rendered = each_job(environment, context.project_root(), jobs)
         plans = plan_jobs(access.nomad(environment), rendered)
         if out:
             planfile.write(

@@ -108,10 +108,10 @@ def _planned(
 ) -> Sequence[Step]:
     from generator import planview
     from generator.plan import has_changes, plan_jobs
-    from generator.render import render_jobs
+    from generator.render import each_job
     from generator.run import steps_of_plan
 
-    plans = plan_jobs(nomad, render_jobs(environment, context.project_root(), jobs))
+    plans = plan_jobs(nomad, each_job(environment, context.project_root(), jobs))
     text = styled(planview.lines(plans))
     if as_json:
         output.say(text)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -51,14 +53,21 @@ def select(names: Sequence[str]) -> tuple[JobTemplate, ...]:
 def render_jobs(
     environment: Environment, root: Path, names: Sequence[str] = ()
 ) -> tuple[RenderedJob, ...]:
-    """Render the jobs of an environment.
+    """Render the jobs of an environment; see `each_job`."""
+    return tuple(each_job(environment, root, names))
+
+
+def each_job(
+    environment: Environment, root: Path, names: Sequence[str] = ()
+) -> Iterator[RenderedJob]:
+    """Render the jobs of an environment, each when it is asked for.
 
     Args:
         environment: the settings.
         root: the project's folder, with jobs/ and consul-templates/.
         names: the jobs to render; all where it is empty.
 
-    Returns:
+    Yields:
         The jobs in the order in which they are deployed.
 
     Raises:
@@ -68,7 +77,8 @@ def render_jobs(
     engine = _engine(root)
     context = {field.name: getattr(environment, field.name) for field in fields(environment)}
     context["environment"] = environment.name
-    return tuple(_render(engine, job, context) for job in select(names))
+    for job in select(names):
+        yield _render(engine, job, context)
 
 
 def _engine(root: Path) -> jinja2.Environment:
@@ -90,6 +100,7 @@ def _engine(root: Path) -> jinja2.Environment:
         autoescape=True,
         finalize=_finalize,
         auto_reload=False,
+        bytecode_cache=_compiled(root / TEMPLATES / "__pycache__"),
     )
     engine.filters.update(
         hcl=quote.literal, heredoc=quote.heredoc, identifier=quote.identifier, runtime=quote.runtime
@@ -97,6 +108,17 @@ def _engine(root: Path) -> jinja2.Environment:
     engine.globals["embedded"] = lambda name: _embedded(root, name)
     engine.globals["missing"] = _missing
     return engine
+
+
+def _compiled(folder: Path) -> jinja2.BytecodeCache | None:
+    """Keep compiled templates where Python keeps compiled modules: beside the source."""
+    if sys.dont_write_bytecode:
+        return None
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError:
+        return None
+    return jinja2.FileSystemBytecodeCache(str(folder)) if os.access(folder, os.W_OK) else None
 
 
 def _finalize(value: object) -> object:

@@ -1,37 +1,29 @@
 from __future__ import annotations
 
 import pytest
-import requests_mock as mocking
 
 from flowrex.errors import NotFound
 from flowrex.nomad import NomadClient
+from tests.unit.flowrex.nomad.stub import Stub
 
-ADDRESS = "http://127.0.0.1:4646"
-LOGS = f"{ADDRESS}/v1/client/fs/logs/a1"
+LOGS = "/v1/client/fs/logs/a1"
 
 
-def test_the_end_of_a_log_is_read_from_its_end(requests_mock: mocking.Mocker) -> None:
-    requests_mock.get(LOGS, content=b"one\ntwo \xff\n")
-    text = NomadClient(ADDRESS).allocations.tail("a1", "web", stream="stderr", max_bytes=512)
-    request = requests_mock.last_request
-    assert request is not None
+def test_the_end_of_a_log_is_read_from_its_end(nomad: Stub) -> None:
+    nomad.tell("GET", LOGS, b"one\ntwo \xff\n")
+    text = NomadClient(nomad.address).allocations.tail("a1", "web", stream="stderr", max_bytes=512)
     assert text == "one\ntwo \ufffd\n"
-    assert request.qs["type"] == ["stderr"]
-    assert (request.qs["origin"], request.qs["offset"]) == (["end"], ["512"])
+    assert nomad.last.query["type"] == ["stderr"]
+    assert (nomad.last.query["origin"], nomad.last.query["offset"]) == (["end"], ["512"])
 
 
-def test_a_log_that_is_followed_has_no_deadline_but_for_the_connection(
-    requests_mock: mocking.Mocker,
-) -> None:
-    requests_mock.get(LOGS, content=b"one\ntwo\n")
-    pieces = NomadClient(ADDRESS, timeout_s=4).allocations.follow("a1", "web")
-    request = requests_mock.last_request
-    assert request is not None
-    assert request.timeout == (4, None)
+def test_a_log_is_followed_piece_by_piece(nomad: Stub) -> None:
+    nomad.tell("GET", LOGS, b"one\ntwo\n")
+    pieces = NomadClient(nomad.address).allocations.follow("a1", "web")
     assert b"".join(pieces) == b"one\ntwo\n"
+    assert nomad.last.query["follow"] == ["true"]
 
 
-def test_a_log_that_is_gone_is_not_found_at_once(requests_mock: mocking.Mocker) -> None:
-    requests_mock.get(LOGS, status_code=404, text="no such allocation")
+def test_a_log_that_is_gone_is_not_found_at_once(nomad: Stub) -> None:
     with pytest.raises(NotFound):
-        NomadClient(ADDRESS).allocations.follow("a1", "web")
+        NomadClient(nomad.address).allocations.follow("a1", "web")

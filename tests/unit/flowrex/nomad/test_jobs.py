@@ -8,6 +8,7 @@ import requests_mock as mocking
 from flowrex.errors import ServerRefused
 from flowrex.nomad import IndexConflict, JobVersion, NomadClient
 from flowrex.nomad.model import Allocation, Check, Deployment, consul_checks
+from tests.unit.flowrex.nomad.stub import Stub
 
 ADDRESS = "http://127.0.0.1:4646"
 JOB = {"ID": "backend", "TaskGroups": []}
@@ -38,36 +39,34 @@ def test_any_other_refusal_is_none(requests_mock: mocking.Mocker) -> None:
     assert not isinstance(caught.value, IndexConflict)
 
 
-def test_a_job_that_is_not_there_is_none(requests_mock: mocking.Mocker) -> None:
-    requests_mock.get(f"{ADDRESS}/v1/job/backend", status_code=404, text="job not found")
-    assert NomadClient(ADDRESS).jobs.find("backend") is None
+def test_a_job_that_is_not_there_is_none(nomad: Stub) -> None:
+    nomad.tell("GET", "/v1/job/backend", b"job not found", status=404)
+    assert NomadClient(nomad.address).jobs.find("backend") is None
 
 
-def test_a_plan_asks_for_the_diff(requests_mock: mocking.Mocker) -> None:
-    requests_mock.post(f"{ADDRESS}/v1/job/backend/plan", json={"JobModifyIndex": 0})
-    NomadClient(ADDRESS).jobs.plan(JOB)
-    request = requests_mock.last_request
-    assert request is not None
-    assert request.json() == {"Job": JOB, "Diff": True, "PolicyOverride": False}
+def test_a_plan_asks_for_the_diff(nomad: Stub) -> None:
+    nomad.tell("PUT", "/v1/job/backend/plan", {"JobModifyIndex": 0})
+    NomadClient(nomad.address).jobs.plan(JOB)
+    assert nomad.last.json() == {"Job": JOB, "Diff": True}
 
 
-def test_a_version_gets_and_loses_its_name(requests_mock: mocking.Mocker) -> None:
-    url = f"{ADDRESS}/v1/job/backend/versions/1.2.0/tag"
-    requests_mock.put(url, json={})
-    requests_mock.delete(url, json={})
-    jobs = NomadClient(ADDRESS).jobs
+def test_a_version_gets_and_loses_its_name(nomad: Stub) -> None:
+    path = "/v1/job/backend/versions/1.2.0/tag"
+    nomad.tell("PUT", path, {})
+    nomad.tell("DELETE", path, {})
+    jobs = NomadClient(nomad.address).jobs
     jobs.tag("backend", 3, "1.2.0", "why")
-    assert requests_mock.request_history[0].json() == {"Version": 3, "Description": "why"}
+    assert nomad.last.json() == {"Version": 3, "Description": "why"}
     jobs.untag("backend", "1.2.0")
-    assert requests_mock.request_history[1].method == "DELETE"
+    assert nomad.last.method == "DELETE"
 
 
-def test_validation_gives_errors_and_warnings(requests_mock: mocking.Mocker) -> None:
-    url = f"{ADDRESS}/v1/validate/job"
-    requests_mock.put(url, json={"ValidationErrors": ["a", "b"], "Warnings": "w"})
-    assert NomadClient(ADDRESS).jobs.validate(JOB) == (["a", "b"], "w")
-    requests_mock.put(url, json={"ValidationErrors": None, "Error": "odd"})
-    assert NomadClient(ADDRESS).jobs.validate(JOB) == (["odd"], "")
+def test_validation_gives_errors_and_warnings(nomad: Stub) -> None:
+    path = "/v1/validate/job"
+    nomad.tell("PUT", path, {"ValidationErrors": ["a", "b"], "Warnings": "w"})
+    assert NomadClient(nomad.address).jobs.validate(JOB) == (["a", "b"], "w")
+    nomad.tell("PUT", path, {"ValidationErrors": None, "Error": "odd"})
+    assert NomadClient(nomad.address).jobs.validate(JOB) == (["odd"], "")
 
 
 def version(**more: Any) -> JobVersion:

@@ -38,12 +38,12 @@ def test_other_content_of_the_same_version_does_not_touch_the_first(
 ) -> None:
     push(artifact(tmp_path), store, "artifacts")
     push(artifact(tmp_path, b"changed"), store, "artifacts")
-    assert sorted(store.buckets["artifacts"].values()) == [b"changed", b"content"]
+    assert sorted(store.contents("artifacts").values()) == [b"changed", b"content"]
 
 
 def test_an_object_that_was_tampered_with_is_told(store: FakeS3, tmp_path: Path) -> None:
     built = artifact(tmp_path)
-    store.buckets["artifacts"][built.key] = b"something else"
+    store.corrupt("artifacts", built.key, b"something else")
     with pytest.raises(ObjectExists):
         push(built, store, "artifacts")
 

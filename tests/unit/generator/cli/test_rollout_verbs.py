@@ -81,13 +81,13 @@ def flowrexctl(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Flowrexctl:
-    def render_jobs(
+    def each_job(
         environment: Environment, root: Path, names: tuple[str, ...] = ()
     ) -> tuple[RenderedJob, ...]:
         chosen = [job.name for job in render.select(names)]
         return tuple(rendered(wanted[name]) for name in chosen)
 
-    monkeypatch.setattr(render, "render_jobs", render_jobs)
+    monkeypatch.setattr(render, "each_job", each_job)
     monkeypatch.setattr(access, "nomad", lambda environment: rig.nomad)
     monkeypatch.setattr(access, "consul", lambda environment: rig.consul)
     monkeypatch.setattr(access, "vault", lambda environment: vault)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import hcl2
@@ -19,7 +20,9 @@ NOWHERE = {"FLOWREX_DEV_DIR": "/nonexistent"}
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     for folder in ("jobs", "consul-templates"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
+        shutil.copytree(
+            ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
     return tmp_path
 
 
@@ -90,3 +93,24 @@ def test_an_environments_own_variable_wins_and_stands_once(project: Path) -> Non
     hcl = render(project, "prod", "backend.env.FLOWREX_WORKERS=9")["backend"]
     assert hcl.count("FLOWREX_WORKERS ") == 1
     assert 'FLOWREX_WORKERS              = "9"' in hcl
+
+
+def test_compiled_templates_are_kept_beside_the_source_and_follow_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    template = project / "jobs" / "migrate.nomad.hcl.j2"
+    settings = load(project, "prod")
+    before = render_jobs(settings, project, ["migrate"])
+    assert list((project / "jobs" / "__pycache__").iterdir())
+    assert render_jobs(settings, project, ["migrate"]) == before
+    template.write_text(template.read_text() + "# changed\n")
+    assert render_jobs(settings, project, ["migrate"])[0].hcl == before[0].hcl + "# changed\n"
+
+
+def test_templates_that_can_not_be_kept_compiled_are_rendered_all_the_same(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    (project / "jobs" / "__pycache__").write_text("no folder")
+    assert render_jobs(load(project, "prod"), project, ["migrate"])
