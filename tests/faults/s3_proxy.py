@@ -132,15 +132,13 @@ def running(upstream: str) -> Iterator[Proxy]:
     """
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
-    server.proxy = Proxy(  # type: ignore[attr-defined]
-        f"http://127.0.0.1:{server.server_port}", urlsplit(upstream).netloc
-    )
+    server.proxy = Proxy(f"http://127.0.0.1:{server.server_port}", urlsplit(upstream).netloc)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
-        yield server.proxy  # type: ignore[attr-defined]
+        yield server.proxy
     finally:
-        server.proxy.heal()  # type: ignore[attr-defined]
+        server.proxy.heal()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -159,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def _serve(self) -> None:
-        proxy: Proxy = self.server.proxy  # type: ignore[attr-defined]
+        proxy: Proxy = self.server.proxy
         seen = Seen(self.command, self.path)
         deed = proxy.deed(seen)
         length = int(self.headers.get("Content-Length") or 0)

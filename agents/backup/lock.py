@@ -1,0 +1,129 @@
+"""One node at a time for a database: a lock in Consul that its holder can't leave behind.
+
+The session lives by its TTL only, so it outlives a blip of the network or of a node's health. While
+Consul does not answer, the holder goes on for as long as nobody else can have the lock.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+
+from flowrex import keys
+from flowrex.consul import ConsulClient
+from flowrex.errors import FlowrexError, LockHeld, NotFound, ServerUnreachable
+
+TTL_S = 30
+
+
+class LockLost(LockHeld):
+    """Another node may have the lock by now."""
+
+
+class HeldLock:
+    """The lock while it is held; a thread renews its session."""
+
+    def __init__(
+        self, consul: Callable[[], ConsulClient], key: str, session: str, ttl_s: float
+    ) -> None:
+        self._consul, self._key, self._session, self._ttl_s = consul, key, session, ttl_s
+        self._released = threading.Event()
+        self._error: FlowrexError | None = None
+        self._thread = threading.Thread(target=self._renew, name="backup-lock", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raise where another node may hold the lock.
+
+        Raises:
+            LockLost: its session ended.
+        """
+        if self._error is not None:
+            raise self._error
+
+    def release(self) -> None:
+        """Give the lock back; where Consul does not answer it expires."""
+        self._released.set()
+        self._thread.join(timeout=self._ttl_s)
+        with suppress(ServerUnreachable):
+            self._consul().session_destroy(self._session)
+
+    def _renew(self) -> None:
+        renewed = time.monotonic()
+        while not self._released.wait(self._ttl_s / 3):
+            try:
+                self._consul().session_renew(self._session)
+                entry = self._consul().kv_get(self._key)
+            except NotFound:
+                self._lost("its session has ended in Consul")
+                return
+            except ServerUnreachable as error:
+                # Consul ends a session no sooner than its TTL after the last renewal.
+                if time.monotonic() - renewed >= self._ttl_s:
+                    self._lost(f"it could not be renewed for {self._ttl_s:.0f} s: {error.message}")
+                    return
+                continue
+            if entry is None or entry.session != self._session:
+                self._lost("somebody removed it")
+                return
+            renewed = time.monotonic()
+
+    def _lost(self, why: str) -> None:
+        self._error = LockLost(
+            f"the lock {self._key} was lost: {why}",
+            hint="Another node may back this database up now; the next run does it again.",
+        )
+
+
+@contextmanager
+def hold(
+    consul: Callable[[], ConsulClient],
+    database: str,
+    node: str,
+    what: str,
+    *,
+    ttl_s: int = TTL_S,
+) -> Iterator[HeldLock]:
+    """Hold a database's lock for the length of a block.
+
+    Args:
+        consul: gives the client.
+        database: whose lock.
+        node: who takes it.
+        what: what for, for those who find it held.
+        ttl_s: seconds after which a dead holder's lock expires (Consul takes up to twice that).
+
+    Raises:
+        LockHeld: another node holds it.
+        ServerUnreachable: Consul is away.
+    """
+    key = keys.backup_lock(database)
+    client = consul()
+    session = client.session_create(f"flowrex-agent {what}", ttl_s, behavior="delete")
+    try:
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        mine = json.dumps({"node": node, "what": what, "since": since})
+        if not client.kv_put(key, mine, acquire=session):
+            raise LockHeld(f"{database} is being worked on: {_holder(client, key)}")
+        held = HeldLock(consul, key, session, ttl_s)
+    except BaseException:
+        with suppress(ServerUnreachable):
+            client.session_destroy(session)
+        raise
+    try:
+        yield held
+    finally:
+        held.release()
+
+
+def _holder(client: ConsulClient, key: str) -> str:
+    entry = client.kv_get(key)
+    try:
+        found = json.loads(entry.value) if entry else {}
+        return f"{found['what']} on {found['node']} since {found['since']}"
+    except (ValueError, KeyError, TypeError):
+        return "by another agent"

@@ -1,0 +1,78 @@
+"""When the next run is due: cron expressions in a time zone, spread by jitter, missed runs once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+
+from flowrex.errors import ConfigurationError
+
+# A clock that is so far behind the last run was put right, or is wrong; either way the last run
+# says nothing of the next any more.
+_FUTURE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One schedule.
+
+    Attributes:
+        cron: five fields, as cron has them.
+        zone: the time zone that they are meant in.
+        jitter: the most by which a run is late, so that not all nodes begin at once.
+        seed: what the lateness comes from; the same each time for one node and thing.
+    """
+
+    cron: str
+    zone: str = "UTC"
+    jitter: timedelta = timedelta(0)
+    seed: str = ""
+
+    def __post_init__(self) -> None:
+        """Check it.
+
+        Raises:
+            ConfigurationError: it is no cron expression, or there is no such time zone.
+        """
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ConfigurationError(
+                f"{self.zone!r} is no time zone; expected one like Europe/Berlin or UTC"
+            ) from error
+        try:
+            next(CronSim(self.cron, datetime(2026, 1, 1)))
+        except (CronSimError, StopIteration) as error:
+            raise ConfigurationError(
+                f"{self.cron!r} is no cron expression that ever comes due: {error}",
+                hint="Five fields: minute, hour, day, month, weekday; `15 2 * * *` is 02:15.",
+            ) from error
+
+    @property
+    def lateness(self) -> timedelta:
+        """How late this node's runs are."""
+        digest = hashlib.sha256(self.seed.encode()).digest()
+        return self.jitter * (int.from_bytes(digest[:4], "big") / 2**32)
+
+    def after(self, moment: datetime) -> datetime:
+        """Return the first run after a moment, with its lateness, in the zone."""
+        zone = ZoneInfo(self.zone)
+        # Lateness is taken off first, or a run that is due between the two would be left out.
+        return next(CronSim(self.cron, (moment - self.lateness).astimezone(zone))) + self.lateness
+
+    def due(self, last: datetime | None, now: datetime) -> datetime:
+        """Return when to run: a moment in the past where a run was missed.
+
+        However many were missed, it is one run that is due.
+
+        Args:
+            last: when the last run began; None where there was none, which makes one due at once.
+            now: the time.
+        """
+        if last is None or last > now + _FUTURE:
+            return now if last is None else self.after(now)
+        return self.after(last)

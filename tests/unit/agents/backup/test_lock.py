@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+import pytest
+
+from agents.backup import lock
+from flowrex import keys
+from flowrex.errors import LockHeld, ServerUnreachable
+from flowrex.testing.consul import FakeConsul
+
+
+@pytest.fixture
+def consul() -> FakeConsul:
+    return FakeConsul()
+
+
+def hold(consul: FakeConsul, node: str = "node-1") -> AbstractContextManager[lock.HeldLock]:
+    return lock.hold(lambda: consul, "flowrex", node, "backup")
+
+
+def renew(held: lock.HeldLock, consul: FakeConsul, ttl_s: float = 0.0) -> None:
+    """Do what the renewal's thread does, once."""
+    again = lock.HeldLock.__new__(lock.HeldLock)
+    again.__dict__.update(held.__dict__)
+    again._ttl_s = ttl_s
+    waits = iter([False, True])
+
+    class Once:
+        def wait(self, seconds: float) -> bool:
+            return next(waits)
+
+    again._released = Once()
+    again._renew()
+    held._error = again._error
+
+
+def test_one_node_has_it_and_another_is_told_who(consul: FakeConsul) -> None:
+    with hold(consul), pytest.raises(LockHeld, match="backup on node-1"), hold(consul, "node-2"):
+        pass
+    with hold(consul, "node-2"):
+        pass
+    assert consul.kv_get(keys.backup_lock("flowrex")) is None
+
+
+def test_it_is_given_back_also_after_an_error(consul: FakeConsul) -> None:
+    with pytest.raises(RuntimeError), hold(consul):
+        raise RuntimeError
+    with hold(consul):
+        pass
+
+
+def test_consul_away_means_no_lock(consul: FakeConsul) -> None:
+    consul.down = True
+    with pytest.raises(ServerUnreachable), hold(consul):
+        pass
+
+
+def test_a_blip_does_not_lose_it(consul: FakeConsul) -> None:
+    with hold(consul) as held:
+        consul.down = True
+        renew(held, consul, ttl_s=30)
+        consul.down = False
+        held.check()
+
+
+def test_longer_than_its_time_to_live_does(consul: FakeConsul) -> None:
+    with hold(consul) as held:
+        consul.down = True
+        renew(held, consul, ttl_s=0)
+        consul.down = False
+        with pytest.raises(lock.LockLost, match="could not be renewed"):
+            held.check()
+
+
+def test_a_session_that_ended_loses_it(consul: FakeConsul) -> None:
+    with hold(consul) as held:
+        consul.expire(held._session)
+        renew(held, consul)
+        with pytest.raises(lock.LockLost, match="has ended"):
+            held.check()
