@@ -11,6 +11,8 @@ ACKNOWLEDGEMENTS = "flowrex/emergency-acks/"
 MAINTENANCE = "flowrex/maintenance"
 LOCKS = "flowrex/locks/"
 RELEASES = "flowrex/releases/"
+CHANGES = "flowrex/changes/"
+RESTORES = "flowrex/restores/"
 AGENTS = "flowrex/agents/"
 REQUESTS = "flowrex/requests/"
 ANSWERS = "flowrex/answers/"
@@ -31,6 +33,10 @@ DESCRIPTIONS = {
     f"{LOCKS}flatten": "Held by the worker that cancels orders and closes positions.",
     f"{RELEASES}<env>/<id>": "One release's record: who, when, which job versions, and how it "
     "ended.",
+    f"{CHANGES}<env>/<id>": "Who switched the emergency on or off, or restored a backup: the verb, "
+    "the reason, the person, and how it ended.",
+    f"{RESTORES}<env>": "How far a restore is: the jobs that it stopped with their versions, and "
+    "the request to the agent; gone once it has ended.",
     f"{AGENTS}<node>": "What the agent of a node last did, how far behind it is, and what fails.",
     f"{REQUESTS}<node>/<id>": "What an operator asks of a node's agent. Only operators may write "
     "it.",
@@ -63,6 +69,21 @@ def release(environment: str, release_id: str) -> str:
 def releases(environment: str) -> str:
     """Return the prefix under which `environment` keeps its release records."""
     return f"{RELEASES}{environment}/"
+
+
+def changes(environment: str) -> str:
+    """Return the prefix under which `environment` keeps the records of its other changes."""
+    return f"{CHANGES}{environment}/"
+
+
+def change(environment: str, change_id: str) -> str:
+    """Return the key of one change's record."""
+    return f"{changes(environment)}{change_id}"
+
+
+def restore(environment: str) -> str:
+    """Return the key that tells how far a restore of `environment` is."""
+    return f"{RESTORES}{environment}"
 
 
 def acknowledgement(kind: str, name: str) -> str:

@@ -23,6 +23,7 @@ VERBS = {
     "rollback": "Bring an earlier version back.",
     "status": "Show what runs, what waits and what to type next.",
     "logs": "Show a job's log.",
+    "emergency": "Stop trading, see who has heard of it, and end it again.",
     "build": "Make the application's artifact, reproducibly.",
     "bootstrap": "Configure Vault, Consul, Nomad and PostgreSQL for an environment.",
     "dev": "Run the real servers on this machine.",
