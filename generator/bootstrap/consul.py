@@ -61,7 +61,7 @@ def _role(acl: ConsulAcl, grant: Grant, *, check_only: bool) -> Step:
 def _token(acl: ConsulAcl, grant: Grant, folder: Path | None, *, check_only: bool) -> Step:
     from flowrex.consul.acl import secret_of
 
-    file = f"consul-{grant.name.removeprefix('consul-')}"
+    file = grant.file
     found = acl.token(grant.accessor)
     kept = token_files.read(folder, file)
     right = (

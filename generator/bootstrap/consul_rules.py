@@ -21,17 +21,24 @@ class Grant:
         purpose: who has it, in a sentence.
         rules: HCL.
         token: True where bootstrap makes a token, for what has no workload identity.
+        kept_as: the name of the token's file, where it is not made from the grant's name.
     """
 
     name: str
     purpose: str
     rules: str
     token: bool = False
+    kept_as: str = ""
 
     @property
     def role(self) -> str:
         """Return the name of the policy and of the role."""
         return PREFIX + self.name
+
+    @property
+    def file(self) -> str:
+        """Return the name of the token's file, where tokens are kept in files."""
+        return self.kept_as or f"consul-{self.name.removeprefix('consul-')}"
 
     @property
     def accessor(self) -> str:
@@ -68,6 +75,23 @@ node_prefix "" { policy = "read" }
 service_prefix "" { policy = "write" }
 """,
         token=True,
+    ),
+    Grant(
+        "agent",
+        "flowrex-agent on each node: tells how it is, does what operators ask, sees the switch.",
+        f"""key "{keys.EMERGENCY}" {{ policy = "read" }}
+key_prefix "{keys.acknowledgement("agent", "")}" {{ policy = "write" }}
+key_prefix "{keys.AGENTS}" {{ policy = "write" }}
+key_prefix "{keys.REQUESTS}" {{ policy = "read" }}
+key_prefix "{keys.ANSWERS}" {{ policy = "write" }}
+key_prefix "{keys.BACKUPS}" {{ policy = "write" }}
+key_prefix "{keys.backup_lock("")}" {{ policy = "write" }}
+session_prefix "" {{ policy = "write" }}
+service "flowrex-agent" {{ policy = "write" }}
+""",
+        token=True,
+        # `consul-agent` is the token of Consul's own agents.
+        kept_as="consul-flowrex-agent",
     ),
     Grant(
         "backend",

@@ -10,6 +10,7 @@ from generator.bootstrap import (
     consul_auth,
     nomad,
     postgres,
+    vault_agent,
     vault_audit,
     vault_auth,
     vault_database,
@@ -87,7 +88,9 @@ def _before_nomad(target: Target, *, check_only: bool) -> Iterator[Step]:
         vault,
         mounts.kv_mount,
         vault_secrets.wanted(
-            local=environment.platform.local, redis_username=target.redis_username
+            local=environment.platform.local,
+            redis_username=target.redis_username,
+            agent_s3=target.agent_s3,
         ),
         check_only=check_only,
     )
@@ -101,6 +104,9 @@ def _before_nomad(target: Target, *, check_only: bool) -> Iterator[Step]:
     yield from vault_pki.steps(vault, mounts.pki_mount, environment.name, check_only=check_only)
     yield from vault_operator.steps(vault, target.tokens_dir, check_only=check_only)
     yield from consul.steps(target.consul, target.tokens_dir, check_only=check_only)
+    yield from vault_agent.steps(
+        vault, target.consul, mounts, target.tokens_dir, check_only=check_only
+    )
 
 
 def _after_nomad(target: Target, *, check_only: bool) -> Iterator[Step]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flowrex.vault import VaultClient
 
 BACKEND = "flowrex/backend"
+AGENT = "flowrex/agent"
 _READY_WITHIN_S = 10
 
 
@@ -41,18 +42,24 @@ def generated() -> Secret:
     return Secret(secrets.token_urlsafe(32))
 
 
-def wanted(*, local: bool, redis_username: str) -> tuple[Wanted, ...]:
-    """Return every key that the jobs read.
+def wanted(
+    *, local: bool, redis_username: str, agent_s3: tuple[Secret, Secret] | None = None
+) -> tuple[Wanted, ...]:
+    """Return every key that the jobs and the nodes' agents read.
 
     Args:
         local: the servers are this machine's own, so that Redis gets the password made here.
         redis_username: the user that the application has in Redis.
+        agent_s3: the agents' key to the object store and its secret half, where they are known.
     """
+    access, secret = agent_s3 or (None, None)
     return (
         Wanted(BACKEND, "jwt_secret_key", generated),
         Wanted(BACKEND, "redis_username", lambda: Secret(redis_username)),
         # Elsewhere Redis has its password already, and only its keeper knows it.
         Wanted(BACKEND, "redis_password", generated if local else None),
+        Wanted(AGENT, "s3_access_key", None if access is None else lambda: access),
+        Wanted(AGENT, "s3_secret_key", None if secret is None else lambda: secret),
     )
 
 

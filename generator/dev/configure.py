@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flowrex.errors import ServerRefused
 from flowrex.secret import Secret
-from generator.dev import postgres, secrets
+from generator.dev import postgres, s3_agent, secrets
 from generator.dev.layout import HOST, Layout
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def target(layout: Layout, environment: Environment, project: Path, plugin: Path
         postgres_plugin=plugin,
         vault_audit_file=layout.log("vault-audit"),
         redis_username=REDIS_USER,
+        agent_s3=s3_agent.key(layout),
     )
 
 
@@ -87,4 +88,18 @@ def fingerprint(project: Path) -> str:
     code = Path(__file__).parent.parent / "bootstrap"
     for path in sorted([*code.glob("*.py"), *(project / "vault-policies").glob("*.hcl")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def code_fingerprint(project: Path) -> str:
+    """Return what changes when the node agent's code does.
+
+    Args:
+        project: the checkout.
+    """
+    digest = sha256()
+    for folder in ("agents", "flowrex"):
+        for path in sorted((project / folder).rglob("*")):
+            if path.suffix in (".py", ".yaml"):
+                digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

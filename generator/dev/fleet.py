@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from generator.dev import consul, nomad, postgres, postgres_install, redis, s3, vault
+from flowrex import __version__
+from generator.dev import agent, consul, nomad, postgres, postgres_install, redis, s3, vault
 from generator.dev.layout import Layout, Node
 from generator.dev.process import Command
+
+if TYPE_CHECKING:
+    from generator.environment import Environment
 
 Problem = Callable[[], str | None]
 
@@ -172,9 +177,37 @@ def nomad_agent(layout: Layout, node: Node, binary: Path, version: str) -> Serve
     )
 
 
+def node_agent(layout: Layout, environment: Environment, code: str) -> Server:
+    """Return the node agent of the first node.
+
+    Args:
+        layout: the cluster.
+        environment: its settings.
+        code: what changes when the agent's code does, so that `up` starts it again.
+    """
+    return Server(
+        name=agent.NAME,
+        port=layout.agent,
+        version=__version__,
+        settings=agent.text(layout, environment) + code,
+        command=partial(agent.command, layout),
+        problem=partial(agent.problem, layout),
+        prepare=partial(agent.prepare, layout, environment),
+    )
+
+
 def stop_order(names: list[str]) -> list[str]:
     """Return servers in the order in which they are stopped: who needs another goes first."""
-    order = ("nomad", "redis", "vault", "consul", "s3", postgres.REPLICA, postgres.PRIMARY)
+    order = (
+        agent.NAME,
+        "nomad",
+        "redis",
+        "vault",
+        "consul",
+        "s3",
+        postgres.REPLICA,
+        postgres.PRIMARY,
+    )
 
     def rank(name: str) -> tuple[int, int]:
         kind, _, number = name.partition("-")

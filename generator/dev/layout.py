@@ -155,6 +155,11 @@ class Layout:
         return self.base + 83
 
     @property
+    def agent(self) -> int:
+        """The node agent's health, metrics and status."""
+        return self.base + 77
+
+    @property
     def nomad_address(self) -> str:
         """The address of Nomad's API."""
         return f"http://{HOST}:{self.nodes[0].nomad_http}"
@@ -198,6 +203,7 @@ class Layout:
             "redis": {self.redis: "Redis"},
             "vault": {self.vault: "Vault's API", self.vault_cluster: "Vault's cluster port"},
         }
+        wanted["agent"] = {self.agent: "the node agent"}
         for node in self.nodes:
             wanted[f"consul-{node.index}"] = {
                 node.consul_http: f"Consul's API on {node.name}",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowrex.errors import ServerUnreachable
-from generator.dev import api, secrets
+from generator.dev import api, s3_agent, secrets
 from generator.dev.layout import HOST, Layout
 from generator.dev.process import Command
 
@@ -46,6 +46,7 @@ def prepare(layout: Layout) -> None:
     """Make the gateway's folders."""
     for name in ("iam", "versions", "buckets", "attributes"):
         (layout.data(NAME) / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+    s3_agent.prepare(layout, "iam")
 
 
 def configure(layout: Layout, environment: Environment) -> None:
@@ -66,6 +67,7 @@ def configure(layout: Layout, environment: Environment) -> None:
     for bucket in (store.backups_bucket, store.logs_bucket):
         client.ensure_bucket(bucket, object_lock=True)
         client.set_default_retention(bucket, _RETENTION_DAYS, "GOVERNANCE")
+        client.put_bucket_policy(bucket, s3_agent.policy(layout, bucket))
     client.set_lifecycle(store.backups_bucket, expire_days=_RETENTION_DAYS)
     for bucket in (store.exports_bucket, store.artifacts_bucket):
         client.ensure_bucket(bucket)

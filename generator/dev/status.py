@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from generator.dev import consul, nomad, postgres, process, redis, s3, state, vault
+from generator.dev import agent, consul, nomad, postgres, process, redis, s3, state, vault
 from generator.dev.fleet import stop_order
 from generator.dev.layout import Layout
 from generator.dev.supervise import ended_since
@@ -128,6 +128,7 @@ def problems(layout: Layout) -> dict[str, Callable[[], str | None]]:
         s3.NAME: partial(s3.problem, layout),
         redis.NAME: partial(redis.problem, layout),
         vault.NAME: partial(vault.problem, layout),
+        agent.NAME: partial(agent.problem, layout),
     }
     for node in layout.nodes:
         found[consul.name(node)] = partial(consul.problem, node)

@@ -145,7 +145,7 @@ class _Rise:
         changed = changed or self._changed()
         if changed:
             steps += self._second_half(target, wanted)
-        self._together(*(partial(self._nomad, node) for node in further))
+        self._together(self._agent, *(partial(self._nomad, node) for node in further))
         order = list(reversed(fleet.stop_order([done.name for done in self._supervisor.done])))
         servers = sorted(self._supervisor.done, key=lambda done: order.index(done.name))
         return Result(self._layout, servers, steps if changed else None)
@@ -186,6 +186,13 @@ class _Rise:
     def _nomad(self, node: Node) -> None:
         binary = self._binaries["nomad"]
         self._supervisor.ensure(fleet.nomad_agent(self._layout, node, binary.path, binary.version))
+
+    def _agent(self) -> None:
+        self._supervisor.ensure(
+            fleet.node_agent(
+                self._layout, self._environment, configure.code_fingerprint(self._project)
+            )
+        )
 
     def _target(self) -> Target:
         return configure.target(self._layout, self._environment, self._project, self._plugin())

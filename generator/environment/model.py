@@ -61,6 +61,7 @@ class Vault:
     database_mount: str = setting("Mount of the database engine.", pattern=_NAME)
     jwt_mount: str = setting("Mount of the JWT login for workload identities.", pattern=_NAME)
     pki_mount: str = setting("Mount of the PKI engine.", pattern=_NAME)
+    approle_mount: str = setting("Mount of the AppRole login of the nodes' agents.", pattern=_NAME)
     database_ttl: Duration = setting("Lease of a database login before it must be renewed.")
     database_max_ttl: Duration = setting("Age at which a database login ends and is replaced.")
 

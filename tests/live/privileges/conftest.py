@@ -66,10 +66,17 @@ def identities(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="session")
 def vault_token(target: Target, cluster: Cluster, identities: Signer) -> Callable[[str], Secret]:
-    """Log in to Vault as a job, as Nomad does; `operator` has a token in a file."""
+    """Log in to Vault as a job, as Nomad does; the operator has a token, the agent a secret id."""
     made: dict[str, Secret] = {"operator": Secret(cluster.token("vault"))}
 
     def token(role: str) -> Secret:
+        if role == "agent" and role not in made:
+            halves = {
+                name: cluster.token("vault", f"agent-{name.replace('_', '-')}")
+                for name in ("role_id", "secret_id")
+            }
+            answer = VaultClient(target.vault.address).write("auth/approle/login", halves)
+            made[role] = Secret(answer["client_token"])
         if role not in made:
             identity = identities.identity(vault_auth.AUDIENCE, role)
             anonymous = VaultClient(target.vault.address)

@@ -9,6 +9,7 @@ from flowrex.errors import PermissionRefused, ServerRefused
 from flowrex.secret import Secret
 from flowrex.vault import VaultClient
 from generator.bootstrap import Target, vault_auth
+from tests.cluster import Cluster
 from tests.live.privileges.conftest import VAULT_LOGIN
 from tests.live.privileges.identities import Signer
 
@@ -26,19 +27,23 @@ GRANTED = {
     | {"kv/data/flowrex/backend": ["read"], "database/creds/backend": ["read"]},
     "migrate": OF_A_TOKEN | KEEPING_A_LEASE | {"database/creds/migrate": ["read"]},
     "nginx": OF_A_TOKEN | {"kv/data/flowrex/nginx": ["read"]},
+    "agent": OF_A_TOKEN | {"kv/data/flowrex/agent": ["read"]},
     "operator": OF_A_TOKEN
     | {
         "kv/metadata/flowrex/": ["list", "read"],
         "kv/metadata/flowrex/backend": ["list", "read"],
         "kv/metadata/flowrex/nginx": ["list", "read"],
+        "kv/metadata/flowrex/agent": ["list", "read"],
         "database/roles/backend": ["read"],
         "database/roles/migrate": ["read"],
     },
 }
 
+WITH_SECRETS = ("backend", "nginx", "agent")
+
 OUR_PATHS = [
-    *(f"kv/{kind}/flowrex/{job}" for kind in ("data", "metadata") for job in vault_auth.JOBS[::2]),
-    *(f"kv/{kind}/flowrex/{job}" for kind in ("delete", "destroy") for job in vault_auth.JOBS[::2]),
+    *(f"kv/{kind}/flowrex/{who}" for kind in ("data", "metadata") for who in WITH_SECRETS),
+    *(f"kv/{kind}/flowrex/{who}" for kind in ("delete", "destroy") for who in WITH_SECRETS),
     *(f"database/{kind}/{role}" for kind in ("creds", "roles") for role in ("backend", "migrate")),
     *(
         "kv/metadata/",
@@ -57,11 +62,13 @@ OUR_PATHS = [
     *("sys/policies/acl/flowrex-backend", "sys/seal", "sys/raw/core", "sys/audit", "sys/mounts/kv"),
     *("auth/token/create", "auth/token/create-orphan", "identity/entity", "cubbyhole/mine"),
     *(f"auth/jwt-nomad/role/{job}" for job in vault_auth.JOBS),
+    *("auth/approle/role/agent", "auth/approle/role/agent/secret-id"),
 ]
 
 READS = [
     "kv/data/flowrex/backend",
     "kv/data/flowrex/nginx",
+    "kv/data/flowrex/agent",
     "kv/data/flowrex/other",
     "kv/metadata/flowrex/backend",
     "database/creds/backend",
@@ -135,7 +142,7 @@ def test_nobody_lists_what_is_not_theirs(
 
 @pytest.mark.parametrize("role", GRANTED)
 def test_nobody_writes_a_secret(vault_as: Callable[[str], VaultClient], role: str) -> None:
-    for job in ("backend", "nginx"):
+    for job in WITH_SECRETS:
         with pytest.raises(PermissionRefused):
             vault_as(role).kv_write(f"flowrex/{job}", {"jwt_secret_key": Secret("mine")}, cas=999)
 
@@ -196,4 +203,21 @@ def test_an_identity_that_nomad_did_not_sign_logs_nobody_in(
         # The real login, which trusts Nomad's keys only.
         VaultClient(target.vault.address).write(
             "auth/jwt-nomad/login", {"role": "backend", "jwt": identity.reveal()}
+        )
+
+
+def test_the_agent_has_the_credentials_that_it_works_with(
+    target: Target, cluster: Cluster, vault_as: Callable[[str], VaultClient]
+) -> None:
+    found = vault_as("agent").kv_read("flowrex/agent")
+    assert found is not None
+    assert set(found) == {"consul_token", "s3_access_key", "s3_secret_key"}
+    assert found["consul_token"].reveal() == cluster.token("consul", "flowrex-agent")
+
+
+def test_a_wrong_secret_id_logs_no_agent_in(target: Target, cluster: Cluster) -> None:
+    role_id = cluster.token("vault", "agent-role-id")
+    with pytest.raises(ServerRefused):
+        VaultClient(target.vault.address).write(
+            "auth/approle/login", {"role_id": role_id, "secret_id": role_id}
         )

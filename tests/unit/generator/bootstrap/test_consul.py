@@ -18,8 +18,13 @@ def test_a_token_is_found_again_by_its_accessor() -> None:
     assert BY_NAME["operator"].accessor == "e451360f-48bf-508a-8215-fa52b73594af"
 
 
+def test_no_two_tokens_have_the_same_file() -> None:
+    files = [grant.file for grant in GRANTS if grant.token]
+    assert len(set(files)) == len(files)
+
+
 def test_only_what_has_no_identity_of_its_own_has_a_token() -> None:
-    assert {g.name for g in GRANTS if g.token} == {"operator", "consul-agent", "nomad"}
+    assert {g.name for g in GRANTS if g.token} == {"operator", "consul-agent", "nomad", "agent"}
 
 
 @pytest.mark.parametrize("job", ["backend", "nginx"])

@@ -22,6 +22,7 @@ USUAL = Vault(
     database_mount="database",
     jwt_mount="jwt-nomad",
     pki_mount="pki",
+    approle_mount="approle",
     database_ttl="1h",
     database_max_ttl="24h",
 )

@@ -8,6 +8,7 @@ from generator.dev.layout import Layout
 def test_who_needs_another_server_is_stopped_before_it() -> None:
     order = stop_order(list(Layout(Path("/s"), 20000, 2).ports()))
     assert order == [
+        "agent",
         "nomad-2",
         "nomad-1",
         "redis",

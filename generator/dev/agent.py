@@ -1,0 +1,102 @@
+"""The node agent of the cluster's first node: flowrex-agent, as a server of the cluster."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowrex.errors import ServerUnreachable
+from flowrex.files import write_atomic
+from generator.dev import api
+from generator.dev.layout import HOST, Layout
+from generator.dev.process import Command
+
+if TYPE_CHECKING:
+    from generator.environment import Environment
+
+NAME = "agent"
+_CREDENTIALS = {
+    "vault-role-id": "vault-agent-role-id",
+    "vault-secret-id": "vault-agent-secret-id",
+}
+
+
+def settings(layout: Layout, environment: Environment) -> dict[str, Any]:
+    """Return what the agent's own configuration file says: what the cluster alone knows.
+
+    Args:
+        layout: the cluster.
+        environment: its settings.
+    """
+    return {
+        "node": layout.nodes[0].name,
+        "environment": environment.name,
+        "state_dir": str(layout.data(NAME)),
+        "credentials_dir": str(_credentials(layout)),
+        "consul": {"address": layout.consul_address, "service_ttl": "30s"},
+        "vault": {
+            "address": layout.vault_address,
+            "login_mount": environment.vault.approle_mount,
+            "kv_mount": environment.vault.kv_mount,
+            "check_interval": "5s",
+        },
+        "s3": {
+            "endpoint": layout.s3_address,
+            "region": environment.s3.region,
+            "backups_bucket": environment.s3.backups_bucket,
+            "logs_bucket": environment.s3.logs_bucket,
+        },
+        "http": {"port": layout.agent},
+        "status": {"interval": "10s"},
+    }
+
+
+def text(layout: Layout, environment: Environment) -> str:
+    """Return the configuration file."""
+    import yaml
+
+    head = (
+        "# Written by `flowrexctl dev up`; changes are lost. agents/reference.yaml explains all.\n"
+    )
+    return head + yaml.safe_dump(settings(layout, environment), sort_keys=False)
+
+
+def prepare(layout: Layout, environment: Environment) -> None:
+    """Write the configuration, and put the credentials where the agent looks for them."""
+    layout.data(NAME).mkdir(exist_ok=True, mode=0o700)
+    write_atomic(layout.config(NAME, "yaml"), text(layout, environment))
+    folder = _credentials(layout)
+    folder.mkdir(exist_ok=True, mode=0o700)
+    for name, kept in _CREDENTIALS.items():
+        write_atomic(folder / name, layout.token(kept).read_bytes(), mode=0o600)
+
+
+def command(layout: Layout) -> Command:
+    """Return how the agent is started: by this Python, as an installed one is by its own."""
+    argv = (
+        sys.executable,
+        "-m",
+        "agents.main",
+        "run",
+        "--config",
+        str(layout.config(NAME, "yaml")),
+    )
+    project = Path(__file__).parents[2]
+    return Command(NAME, argv, cwd=layout.data(NAME), environ={"PYTHONPATH": str(project)})
+
+
+def problem(layout: Layout) -> str | None:
+    """Return why the agent is not ready, or None where it is; a warning of its own is no reason."""
+    try:
+        answer = api.call(f"http://{HOST}:{layout.agent}/health", timeout_s=3)
+    except ServerUnreachable as error:
+        return error.message
+    if answer.ok:
+        return None
+    said = answer.body.get("problems") if isinstance(answer.body, dict) else None
+    return "; ".join(said or [f"it answers HTTP {answer.status}"])
+
+
+def _credentials(layout: Layout) -> Path:
+    return layout.data(NAME) / "credentials"
