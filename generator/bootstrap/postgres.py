@@ -17,7 +17,8 @@ from flowrex.errors import (
     ServerUnreachable,
 )
 from flowrex.secret import Secret
-from generator.bootstrap.postgres_plan import VAULT, Wish, cluster_wishes, database_wishes
+from generator.bootstrap import postgres_backup, postgres_plan
+from generator.bootstrap.postgres_plan import VAULT, Wish
 from generator.bootstrap.report import State, Step
 from generator.bootstrap.step import ensure
 
@@ -99,16 +100,18 @@ def steps(dsn: Secret, database: str, *, check_only: bool) -> Iterator[Step]:
         database: the platform's database.
         check_only: change nothing.
     """
+    whole = postgres_plan.cluster_wishes(database) + postgres_backup.cluster_wishes()
+    inside = postgres_plan.database_wishes(database) + postgres_backup.database_wishes(database)
     with Server(dsn) as server:
-        for wish in cluster_wishes(database):
+        for wish in whole:
             yield _fulfil(server, wish, check_only=check_only)
         exists = server.row("SELECT true FROM pg_database WHERE datname = $1", database)
     if exists is None:
-        for wish in database_wishes(database):
+        for wish in inside:
             yield Step(f"postgres {wish.name}", State.MISSING)
         return
     with Server(dsn, database=database) as server:
-        for wish in database_wishes(database):
+        for wish in inside:
             yield _fulfil(server, wish, check_only=check_only)
 
 

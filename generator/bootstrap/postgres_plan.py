@@ -6,6 +6,7 @@ Three roles that never log in by themselves or only for Vault:
     flowrex_owner   owns the schema and all tables; migrations act as it
     flowrex_app     what the application may do: rows of the tables in `public`
     flowrex_vault   Vault's login: makes and drops short-lived logins in the other two
+                    (and in those of backups, see `postgres_backup`)
 
 The statements run on PostgreSQL 15 and 16. On 16 CREATEROLE alone grants no role to others, so
 Vault's login holds both roles WITH ADMIN OPTION; NOINHERIT keeps it from using them by accident.
@@ -47,13 +48,13 @@ def cluster_wishes(database: str) -> tuple[Wish, ...]:
         database: the platform's database, an identifier that needs no quoting.
     """
     return (
-        _role(OWNER, "NOLOGIN"),
-        _role(APP, "NOLOGIN"),
-        _role(VAULT, "LOGIN CREATEROLE NOINHERIT"),
+        role(OWNER, "NOLOGIN"),
+        role(APP, "NOLOGIN"),
+        role(VAULT, "LOGIN CREATEROLE NOINHERIT"),
         _member_of_nothing(OWNER),
         _member_of_nothing(APP),
-        _admin_of(OWNER),
-        _admin_of(APP),
+        admin_of(OWNER),
+        admin_of(APP),
         Wish(
             # So that a login that has ended can't go on in a connection that is still open.
             f"membership of {VAULT} in pg_signal_backend",
@@ -128,7 +129,8 @@ def database_wishes(database: str) -> tuple[Wish, ...]:
     )
 
 
-def _role(name: str, attributes: str) -> Wish:
+def role(name: str, attributes: str) -> Wish:
+    """Wish for a role with these attributes, and no superuser."""
     right = " AND ".join(_ATTRIBUTES[word] for word in attributes.split())
     return Wish(
         f"role {name}",
@@ -146,6 +148,7 @@ _ATTRIBUTES = {
     "LOGIN": "rolcanlogin",
     "NOLOGIN": "NOT rolcanlogin",
     "CREATEROLE": "rolcreaterole",
+    "CREATEDB": "rolcreatedb",
     "NOINHERIT": "NOT rolinherit",
 }
 
@@ -164,7 +167,8 @@ def _member_of_nothing(role: str) -> Wish:
     )
 
 
-def _admin_of(role: str) -> Wish:
+def admin_of(role: str) -> Wish:
+    """Wish that Vault may put logins into a role."""
     return Wish(
         f"membership of {VAULT} in {role}",
         "SELECT count(*) > 0, coalesce(bool_or(admin_option), false) FROM pg_auth_members"

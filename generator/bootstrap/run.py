@@ -18,6 +18,7 @@ from generator.bootstrap import (
     vault_pki,
     vault_policies,
     vault_secrets,
+    vault_transit,
 )
 from generator.bootstrap.report import Report, Step, report
 from generator.bootstrap.target import Target
@@ -101,6 +102,7 @@ def _before_nomad(target: Target, *, check_only: bool) -> Iterator[Step]:
         target.postgres_plugin,
         check_only=check_only,
     )
+    yield from vault_transit.steps(vault, check_only=check_only)
     yield from vault_pki.steps(vault, mounts.pki_mount, environment.name, check_only=check_only)
     yield from vault_operator.steps(vault, target.tokens_dir, check_only=check_only)
     yield from consul.steps(target.consul, target.tokens_dir, check_only=check_only)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowrex.errors import ConfigurationError
 from generator.bootstrap import postgres
+from generator.bootstrap.postgres_backup import BACKUP, RESTORE
 from generator.bootstrap.postgres_plan import APP, OWNER, VAULT
 from generator.bootstrap.report import State, Step
 from generator.bootstrap.step import ensure
@@ -29,7 +30,11 @@ if TYPE_CHECKING:
 
 PLUGIN = "postgresql-database-plugin"
 CONNECTION = "flowrex"
-ROLES = ("backend", "migrate")
+# Each role of Vault's with the role of PostgreSQL that its logins are in.
+GROUPS = {"backend": APP, "migrate": OWNER, "backup": BACKUP, "restore": RESTORE}
+ROLES = tuple(GROUPS)
+# A dump or a restore may take so long; it renews its login as long as it lives.
+_LONG_S = 24 * 3600
 
 _REVOCATION = (
     # No new connection, an end to the open ones, then the role itself. The login inherits nothing,
@@ -74,18 +79,22 @@ def role(name: str, ttl_s: int, max_ttl_s: int) -> dict[str, Any]:
     """Return a database role as Vault wants it.
 
     Args:
-        name: `backend` acts as the application, `migrate` as the schema's owner.
+        name: `backend` acts as the application, `migrate` as the schema's owner; the agent reads
+            as `backup`, and restores as `restore`.
         ttl_s: seconds of a lease before it must be renewed.
         max_ttl_s: seconds after which the login ends.
     """
-    group = {"backend": APP, "migrate": OWNER}[name]
+    group = GROUPS[name]
     creation = [
         "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'"
         f" IN ROLE {group}"
     ]
-    if group == OWNER:
-        # What migrations make must belong to the owner, not to a login that is gone in an hour.
-        creation.append(f'ALTER ROLE "{{{{name}}}}" SET role = {OWNER}')
+    if name in ("migrate", "restore"):
+        # What they make must belong to a role that stays, not to a login that is gone in an hour;
+        # and a role's right to make databases is not inherited.
+        creation.append(f'ALTER ROLE "{{{{name}}}}" SET role = {group}')
+    if name in ("backup", "restore"):
+        max_ttl_s = max(max_ttl_s, _LONG_S)
     return {
         "db_name": CONNECTION,
         "creation_statements": creation,

@@ -14,8 +14,8 @@ from flowrex.errors import (
     ServerUnreachable,
 )
 from flowrex.secret import Secret
+from generator.bootstrap import postgres_backup, postgres_plan
 from generator.bootstrap.postgres import Server, as_flowrex_error, mapped
-from generator.bootstrap.postgres_plan import cluster_wishes, database_wishes
 
 REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InsufficientPrivilegeError)
 
@@ -67,21 +67,28 @@ def test_no_password_in_an_error(dsn: str, meaning: type[FlowrexError]) -> None:
     assert caught.value.__suppress_context__ or "very-secret" not in str(caught.value.__context__)
 
 
+def wishes(database: str) -> tuple[postgres_plan.Wish, ...]:
+    return (
+        *postgres_plan.cluster_wishes(database),
+        *postgres_plan.database_wishes(database),
+        *postgres_backup.cluster_wishes(),
+        *postgres_backup.database_wishes(database),
+    )
+
+
 def test_every_wish_has_a_name_of_its_own() -> None:
-    names = [wish.name for wish in cluster_wishes("flowrex") + database_wishes("flowrex")]
+    names = [wish.name for wish in wishes("flowrex")]
     assert len(names) == len(set(names))
 
 
 def test_nothing_is_ever_dropped() -> None:
-    for wish in cluster_wishes("flowrex") + database_wishes("flowrex"):
+    for wish in wishes("flowrex"):
         assert not any("DROP" in statement.upper() for statement in wish.statements)
 
 
 def test_the_database_is_the_environments() -> None:
     statements = " ".join(
-        statement
-        for wish in cluster_wishes("flowrex_two") + database_wishes("flowrex_two")
-        for statement in wish.statements
+        statement for wish in wishes("flowrex_two") for statement in wish.statements
     )
     assert "CREATE DATABASE flowrex_two " in statements
     assert "ON DATABASE flowrex " not in statements

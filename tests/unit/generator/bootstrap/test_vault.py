@@ -154,6 +154,17 @@ class TestDatabase:
         assert creation.endswith("IN ROLE flowrex_owner")
         assert acting == 'ALTER ROLE "{{name}}" SET role = flowrex_owner'
 
+    def test_the_agent_reads_with_one_login_and_restores_with_another(self) -> None:
+        (reading,) = vault_database.role("backup", 60, 120)["creation_statements"]
+        assert reading.endswith("IN ROLE flowrex_backup")
+        restoring, acting = vault_database.role("restore", 60, 120)["creation_statements"]
+        assert restoring.endswith("IN ROLE flowrex_restore")
+        assert acting == 'ALTER ROLE "{{name}}" SET role = flowrex_restore'
+
+    @pytest.mark.parametrize("name", ["backup", "restore"])
+    def test_a_long_dump_keeps_its_login(self, name: str) -> None:
+        assert vault_database.role(name, 60, 120)["max_ttl"] == 24 * 3600
+
     @pytest.mark.parametrize("name", vault_database.ROLES)
     def test_a_login_that_ends_takes_its_connections_along(self, name: str) -> None:
         statements = vault_database.role(name, 60, 120)["revocation_statements"]
