@@ -105,7 +105,7 @@ class Head:
     @property
     def key(self) -> str:
         """The object's name."""
-        return f"{prefix(self.category, self.node)}{self.file}/{self.start:020d}{SUFFIX}"
+        return f"{prefix(self.node)}{self.category}/{self.file}/{self.start:020d}{SUFFIX}"
 
     def encode(self) -> bytes:
         """Return the head's line, with its newline."""
@@ -119,9 +119,9 @@ class Head:
         return {name: str(getattr(self, name)) for name in (*names, "content", "created")}
 
 
-def prefix(category: str, node: str) -> str:
-    """Return what the names of all segments of a class and a node begin with."""
-    return f"{PREFIX}{category}/{node}/"
+def prefix(node: str) -> str:
+    """Return what the names of all segments of a node begin with."""
+    return f"{PREFIX}{node}/"
 
 
 def parse_head(line: bytes) -> Head:
@@ -148,7 +148,7 @@ def from_metadata(key: str, metadata: dict[str, str]) -> Head:
         SegmentDamaged: it is no segment's name, or its metadata are not a segment's.
     """
     try:
-        category, node, file, name = key.removeprefix(PREFIX).split("/")
+        node, category, file, name = key.removeprefix(PREFIX).split("/")
         head = Head(
             node=node,
             category=category,

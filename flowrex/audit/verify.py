@@ -98,7 +98,7 @@ def examine(key: str, chunks: Iterable[bytes]) -> Proof | Break:
         key: its name.
         chunks: its bytes, in pieces.
     """
-    node = key.split("/")[2] if key.count("/") >= 2 else ""
+    node = key.split("/")[1] if "/" in key else ""
     number = 0
     try:
         opened = Opened(chunks)

@@ -32,9 +32,9 @@ def shipped(lines: list[bytes]) -> tuple[str, bytes]:
     return key, shipper.objects[key]
 
 
-def test_it_is_named_by_class_node_file_and_start_alone() -> None:
+def test_it_is_named_by_node_class_file_and_start_alone() -> None:
     key, _ = shipped([b"{}\n"])
-    assert key == f"audit/trading/n1/fd00-20201-0011223344556677/{0:020d}.jsonl.zst"
+    assert key == f"audit/n1/trading/fd00-20201-0011223344556677/{0:020d}.jsonl.zst"
 
 
 @pytest.mark.parametrize("size", [1, 7, 4096])

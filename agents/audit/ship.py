@@ -1,0 +1,245 @@
+"""One sink's walk: choose a file, cut, spool, deliver, and only then move the cursor.
+
+The spool is what makes a retry the same retry: the segment is on disk, whole, before anything is
+sent, so that it is sent again byte for byte after a crash, also where its file is gone by then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from agents.audit.choose import Choice, Readiness, choose
+from agents.audit.cut import Bounds, Cut, cut
+from agents.audit.file import AuditFile
+from agents.audit.recover import fits, from_sink
+from agents.audit.tail import Tail
+from agents.cursor import Cursor, CursorDamaged, Position, load, save
+from agents.sinks.sink import Occupied, Segment, Sink, Stored
+from flowrex.audit.segment import Head, Opened, SegmentDamaged, compress_head
+from flowrex.files import write_atomic
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Counts:
+    """What a sink has done since the agent started."""
+
+    segments: int = 0
+    lines: int = 0
+    quarantined: int = 0
+    bytes: int = 0
+    sent: int = 0
+    conflicts: int = 0
+
+
+@dataclass
+class Shipper:
+    """One sink and its cursor. `step` is called by one thread at a time.
+
+    Attributes:
+        sink: where to.
+        tail: the files.
+        folder: of the cursor and the spool.
+        node: the node's name.
+        bounds: how much is cut at once.
+        readiness: when a file's bytes are cut.
+        now: tells the time.
+        monotonic: tells seconds that never jump.
+        counts: what was done.
+        cursor: how far it has come; None before it is known.
+    """
+
+    sink: Sink
+    tail: Tail
+    folder: Path
+    node: str
+    bounds: Bounds
+    readiness: Readiness
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    counts: Counts = field(default_factory=Counts)
+    cursor: Cursor | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def _cursor_path(self) -> Path:
+        return self.folder / "cursor"
+
+    @property
+    def _spool_path(self) -> Path:
+        return self.folder / "segment"
+
+    def begin(self) -> Cursor:
+        """Find out how far the sink has come; called before the first step, and again if it fails.
+
+        Raises:
+            FlowrexError: the sink can't be asked.
+        """
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            cursor = load(self._cursor_path)
+        except CursorDamaged as error:
+            log.error("a cursor is damaged", extra={"sink": self.sink.name, "error": str(error)})
+            cursor = None
+        spooled = self._spooled(cursor)
+        if spooled and cursor:
+            # Sent or not before the crash: delivering it again makes sure of either.
+            self.cursor = cursor
+            self._deliver(spooled)
+            cursor = self.cursor
+        if cursor is None or not fits(cursor, self.sink, self.node):
+            cursor = self._made_anew(cursor)
+        self.cursor = cursor
+        return cursor
+
+    def step(self, *, flush: bool = False) -> int:
+        """Ship one segment.
+
+        Args:
+            flush: ship also what would wait for more.
+
+        Returns:
+            The bytes that were sent; 0 where there is nothing to ship now.
+
+        Raises:
+            FlowrexError: it could not be delivered.
+            OSError: the disk is full, or fails.
+        """
+        cursor = self.cursor or self.begin()
+        if spooled := self._spooled(cursor):
+            return self._deliver(spooled)
+        segment = self._next(cursor, flush)
+        if segment is None:
+            return 0
+        write_atomic(self._spool_path, segment.body, mode=0o600)
+        return self._deliver(segment)
+
+    def offset(self, file: AuditFile) -> int:
+        """Return how far a file is shipped."""
+        if self.cursor is None:
+            return 0
+        position = self.cursor.files.get(self.cursor.generation(file.id))
+        return position.offset if position else 0
+
+    def removed(self, count: int) -> None:
+        """Take note that so many segments were removed because their time was over."""
+        with self._lock:
+            if self.cursor is not None:
+                self._commit(replace(self.cursor, removed=self.cursor.removed + count))
+
+    def _next(self, cursor: Cursor, flush: bool) -> Segment | None:
+        now = self.monotonic()
+        for choice in choose(self.tail.readable(), cursor, self.readiness, now, flush=flush):
+            final = choice.idle or self.tail.finished(choice.file, now)
+            with self.tail.pinned(choice.file) as pinned:
+                if not pinned:
+                    continue
+                made = cut(choice.file.read, choice.offset, self.bounds, final=final)
+                # Cut off while it was read: what came may be of two files. The next poll sees it.
+                if made is not None and choice.file.same():
+                    return self._segment(cursor, choice, made)
+        return None
+
+    def _segment(self, cursor: Cursor, choice: Choice, made: Cut) -> Segment:
+        head = Head(
+            node=self.node,
+            category=choice.file.category,
+            number=cursor.number + 1,
+            predecessor=cursor.digest,
+            file=choice.id,
+            path=str(choice.file.path),
+            origin=choice.origin,
+            start=made.start,
+            end=made.end,
+            lines=made.lines,
+            quarantined=made.quarantined,
+            content=made.content,
+            created=self.now().isoformat(timespec="milliseconds"),
+        )
+        body = compress_head(head) + made.frame
+        return Segment(head, body, hashlib.sha256(body).hexdigest())
+
+    def _spooled(self, cursor: Cursor | None) -> Segment | None:
+        """Return the segment that was made and not yet acknowledged, if there is one."""
+        try:
+            body = self._spool_path.read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            head = Opened([body]).head
+        except SegmentDamaged as error:
+            # It was written atomically, so the disk did this; its bytes are in the file still.
+            log.error("the spool is damaged", extra={"sink": self.sink.name, "error": str(error)})
+            self._spool_path.unlink()
+            return None
+        if cursor is None or head.number != cursor.number + 1:
+            return None
+        digest = hashlib.sha256(body).hexdigest()
+        return Segment(head, body, digest) if head.predecessor == cursor.digest else None
+
+    def _deliver(self, segment: Segment) -> int:
+        head = segment.head
+        try:
+            self.sink.deliver(segment)
+        except Occupied as occupied:
+            self._resolve(head, occupied.stored)
+            return 0
+        position = Position(
+            head.end, head.origin, head.path, head.start, head.content, self.now().timestamp()
+        )
+        with self._lock:
+            assert self.cursor is not None
+            self._commit(self.cursor.moved(head.number, segment.digest, head.file, position))
+        self.counts.segments += 1
+        self.counts.lines += head.lines
+        self.counts.quarantined += head.quarantined
+        self.counts.bytes += head.end - head.start
+        self.counts.sent += len(segment.body)
+        return len(segment.body)
+
+    def _commit(self, cursor: Cursor) -> None:
+        save(self._cursor_path, cursor)
+        self.cursor = cursor
+
+    def _resolve(self, head: Head, stored: Stored) -> None:
+        """Go on where another segment begins at the same byte of the same file.
+
+        Either it is of these very bytes, shipped before the cursor was lost, and then it is taken
+        for what it is. Or the file has other bytes now than when it was shipped: both are kept.
+        """
+        there = stored.head
+        same = any(
+            file.id == replace(head.file, generation=0)
+            and file.holds(there.start, there.end, there.content)
+            for file in self.tail.readable()
+        )
+        log.log(
+            logging.WARNING if same else logging.ERROR,
+            "a segment was there already" if same else "a shipped file has other bytes now",
+            extra={"sink": self.sink.name, "key": there.key, "path": head.path},
+        )
+        cursor = self._made_anew(self.cursor)
+        if not same:
+            self.counts.conflicts += 1
+            self._spool_path.replace(self.folder / f"conflict-{stored.digest[:16]}")
+            newest = cursor.generation(replace(head.file, generation=0))
+            again = replace(newest, generation=newest.generation + 1)
+            files_now = {**cursor.files, again: Position(head.origin, head.origin, head.path)}
+            cursor = replace(cursor, files=files_now)
+        with self._lock:
+            self._commit(cursor)
+
+    def _made_anew(self, cursor: Cursor | None) -> Cursor:
+        anew = from_sink(self.sink, self.node, cursor)
+        if anew.number == 0 and cursor and self.sink.count(self.node) is None:
+            return cursor  # a sink that can't tell what it has: what is remembered is all there is
+        with self._lock:
+            self._commit(anew)
+        return anew

@@ -1,0 +1,172 @@
+"""Which audit files there are: found by patterns, kept open, told apart when names are used again.
+
+It polls. inotify would tell sooner, and would need a watch in each folder of each allocation, lose
+events when its queue is full, and see nothing on network file systems. A poll reads the folders and
+one status of each file: a line is seen half a poll later on average, and a poll at most.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from glob import iglob
+from pathlib import Path
+from stat import S_ISREG
+
+from agents.audit.file import AuditFile, open_file
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Tail:
+    """The files. One thread polls, others read.
+
+    Attributes:
+        patterns: by class, the glob patterns whose files are shipped.
+        settle_s: seconds without growth after which a file that lost its name is finished. A writer
+            may have it open still, and write a last line.
+        files: what is open or known, by device and inode.
+        cut_off: what was truncated before it was read to its end; kept until all know.
+        refused: names that can't be opened, with the reason.
+    """
+
+    patterns: Mapping[str, Sequence[str]]
+    settle_s: float = 60
+    files: dict[tuple[int, int], AuditFile] = field(default_factory=dict)
+    cut_off: list[AuditFile] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    polled: float = float("-inf")
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def poll(self, now: float) -> None:
+        """Look at all folders and all files once.
+
+        Args:
+            now: the monotonic time in seconds.
+        """
+        found = self._names()
+        with self._lock:
+            # Known ones first: what is at a name may be another file than a moment ago.
+            for key, file in list(self.files.items()):
+                self._look(key, file, now)
+            present = set()
+            for name, (category, device, inode) in found.items():
+                present.add((device, inode))
+                self._meet(Path(name), category, (device, inode), now)
+            for key, file in self.files.items():
+                if not file.gone and key not in present and not self._leads_to(file):
+                    file.gone = True
+                if file.gone and not file.fingerprint and self.finished(file, now):
+                    file.identify(whole=True)
+            self.polled = now
+
+    def finished(self, file: AuditFile, now: float) -> bool:
+        """Tell whether nothing will be added to a file any more."""
+        return file.gone and now - file.seen >= self.settle_s
+
+    def now_finished(self) -> None:
+        """Count every file without a name as finished at once: the agent stops."""
+        with self._lock:
+            for file in self.files.values():
+                if file.gone:
+                    file.seen = float("-inf")
+
+    def readable(self) -> list[AuditFile]:
+        """Return the files that have a first line."""
+        with self._lock:
+            return [file for file in self.files.values() if file.fingerprint]
+
+    @contextmanager
+    def pinned(self, file: AuditFile) -> Iterator[bool]:
+        """Keep a file from being closed for the length of a block; false where it is closed."""
+        with self._lock:
+            pinned = file.descriptor >= 0
+            file.pins += 1
+        try:
+            yield pinned
+        finally:
+            with self._lock:
+                file.pins -= 1
+
+    def forget(self, file: AuditFile) -> None:
+        """Close a file that all have read to its end and that is finished, or was cut off."""
+        with self._lock:
+            if file.pins:
+                return  # the next poll tries again
+            if self.files.get((file.device, file.inode)) is file:
+                del self.files[file.device, file.inode]
+            if file in self.cut_off:
+                self.cut_off.remove(file)
+            file.close()
+
+    def close(self) -> None:
+        """Close all files."""
+        with self._lock:
+            for file in [*self.files.values(), *self.cut_off]:
+                file.close()
+            self.files.clear()
+            self.cut_off.clear()
+
+    def _look(self, key: tuple[int, int], file: AuditFile, now: float) -> None:
+        file.look(now)
+        if not file.truncated:
+            return
+        log.warning("an audit file was cut off", extra={"path": str(file.path), "size": file.size})
+        again = AuditFile(
+            file.path, file.category, os.dup(file.descriptor), *key, seen=now, gone=file.gone
+        )
+        again.look(now)
+        self.cut_off.append(file)
+        self.files[key] = again
+
+    def _meet(self, path: Path, category: str, key: tuple[int, int], now: float) -> None:
+        if known := self.files.get(key):
+            known.path, known.gone = path, False
+            return
+        try:
+            file = open_file(path, category, now)
+        except OSError as error:
+            self._refuse(path, error)
+            return
+        self.refused.pop(str(path), None)
+        if file is None:
+            return
+        key = (file.device, file.inode)
+        if key in self.files:  # renamed between the look at the name and the opening
+            file.close()
+        else:
+            self.files[key] = file
+
+    def _refuse(self, path: Path, error: OSError) -> None:
+        reason = error.strerror or str(error)
+        if self.refused.get(str(path)) != reason:
+            log.error("an audit file can't be opened", extra={"path": str(path), "error": reason})
+        self.refused[str(path)] = reason
+
+    def _names(self) -> dict[str, tuple[str, int, int]]:
+        found: dict[str, tuple[str, int, int]] = {}
+        for category, patterns in self.patterns.items():
+            for pattern in patterns:
+                for name in iglob(pattern):  # noqa: PTH207 - a Path can't glob an absolute pattern
+                    if name in found:
+                        continue
+                    try:
+                        status = os.lstat(name)
+                    except OSError:
+                        continue  # removed since it was listed
+                    if S_ISREG(status.st_mode):
+                        found[name] = (category, status.st_dev, status.st_ino)
+        return found
+
+    def _leads_to(self, file: AuditFile) -> bool:
+        """Tell whether a file is still at its name; it may have been renamed during the listing."""
+        try:
+            status = os.lstat(file.path)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == (file.device, file.inode)
