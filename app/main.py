@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
-from starlette.responses import JSONResponse
+from fastapi import FastAPI
 
+from app.brokers.paper import PaperBroker
 from app.cache import Cache
+from app.consul import Connector
 from app.drain import Drain
+from app.emergency import EmergencyWatch
 from app.health import Probe
 from app.metrics import Metrics
 from app.middleware.draining import CloseWhileDraining
 from app.middleware.observe import Observe
 from app.middleware.request_id import RequestId
-from app.routes import health, instruments, metrics, version
+from app.refusals import HANDLERS
+from app.routes import health, instruments, metrics, orders, positions, version
 from app.services import Services
 from app.settings import Settings, load_secrets
-from app.store.errors import DatabaseUnavailable
+from app.store import emergency
 from app.store.pool import Database
 from app.store.read import check
-from flowrex import log
-
-_log = logging.getLogger("app")
+from app.store.write import transaction
+from app.trading import Trading
+from flowrex.switch import State, Switch
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -36,14 +39,20 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         ConfigurationError: the file of secrets is missing or incomplete.
     """
-    services = _wire(settings)
+    switch = Switch(
+        grace_s=settings.consul.grace_s, file=settings.consul.state_dir / "emergency.json"
+    )
+    services = wire(settings, switch.state)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await services.database.start()
+        watch = _watch(services, switch)
+        await watch.start()
         try:
             yield
         finally:
+            await watch.stop()
             await services.cache.close()
             await services.database.stop()
 
@@ -55,10 +64,16 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
+    return assemble(app, services)
+
+
+def assemble(app: FastAPI, services: Services) -> FastAPI:
+    """Give an application its routes and layers."""
     app.state.services = services
-    for part in (health, metrics, version, instruments):
+    for part in (health, metrics, version, instruments, orders, positions):
         app.include_router(part.router)
-    app.add_exception_handler(DatabaseUnavailable, _unavailable)
+    for error, handler in HANDLERS.items():
+        app.add_exception_handler(error, handler)
     # The last one added stands outermost.
     app.add_middleware(Observe, metrics=services.metrics)
     app.add_middleware(CloseWhileDraining, drain=services.drain)
@@ -66,7 +81,16 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _wire(settings: Settings) -> Services:
+def wire(settings: Settings, switch: Callable[[], State]) -> Services:
+    """Return the parts of an application.
+
+    Args:
+        settings: what it was told.
+        switch: the kill switch's state.
+
+    Raises:
+        ConfigurationError: the file of secrets is missing or incomplete.
+    """
     counted = Metrics(settings.release, settings.environment)
     database = Database(
         settings.database, counted, application_name=f"flowrex-backend/{settings.release}"
@@ -78,6 +102,8 @@ def _wire(settings: Settings) -> Services:
         metrics=counted,
         database=database,
         cache=cache,
+        switch=switch,
+        trading=Trading(database, PaperBroker(), switch, counted),
         probes={
             "database": Probe("database", lambda: check(database)),
             "redis": Probe("redis", cache.check),
@@ -85,7 +111,23 @@ def _wire(settings: Settings) -> Services:
     )
 
 
-async def _unavailable(_: Request, error: Exception) -> JSONResponse:
-    _log.warning("the database can't be used: %s", error)
-    body = {"error": "the database can't be used now", "request_id": log.request_id.get()}
-    return JSONResponse(body, status_code=503, headers={"Retry-After": "1"})
+def _watch(services: Services, switch: Switch) -> EmergencyWatch:
+    consul, release = services.settings.consul, services.settings.release
+    name = f"{consul.instance[:8]}-{os.getpid()}"
+
+    async def raise_lock(state: State) -> None:
+        async with transaction(services.database) as connection:
+            await emergency.raise_to(connection, state, f"backend/{name}")
+
+    return EmergencyWatch(
+        switch,
+        services.metrics,
+        watching=Connector(consul.address, consul.token_file),
+        telling=Connector(consul.address, consul.token_file),
+        on_change=raise_lock,
+        kind="backend",
+        name=name,
+        node=consul.node,
+        release=release,
+        grace_s=consul.grace_s,
+    )

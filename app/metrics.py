@@ -93,6 +93,32 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=self.registry,
         )
+        self.trades = Counter(
+            "trades_executed_total",
+            "Orders filled, by side.",
+            ["side"],
+            registry=self.registry,
+        )
+        self.refused = Counter(
+            "trades_refused_total",
+            "Orders refused, by place (api, order_path, database, broker), emergency level and "
+            "rule.",
+            ["place", "level", "rule"],
+            registry=self.registry,
+        )
+        self.emergency_level = Gauge(
+            "flowrex_emergency_level",
+            "What is stopped: 0 nothing, 1 halt, 2 cancel, 3 flatten, 4 stop; the highest of all "
+            "workers.",
+            multiprocess_mode="livemax",
+            registry=self.registry,
+        )
+        self.emergency_unknown = Gauge(
+            "flowrex_emergency_unknown_seconds",
+            "Time since the emergency switch could last be read; 0 while it can.",
+            multiprocess_mode="livemax",
+            registry=self.registry,
+        )
         self._build = Gauge(
             "flowrex_build_info",
             "Always 1; the labels tell what runs.",
@@ -104,6 +130,8 @@ class Metrics:
         # A counter that does not exist yet can't be alerted on: its first increase is unseen.
         for result in ("success", "failure"):
             self.rotations.labels(result=result)
+        for side in ("buy", "sell"):
+            self.trades.labels(side=side)
 
     def exposition(self) -> bytes:
         """Return all workers' metrics in Prometheus's text format."""

@@ -15,6 +15,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
+from app.folders import prepare_folders
 from app.settings import Settings, load, load_secrets
 from flowrex import log
 from flowrex.errors import FlowrexError
@@ -152,6 +153,7 @@ def main() -> None:
     try:
         settings = load(os.environ)
         load_secrets(settings.secrets)  # wrong ones are told here once, not by each worker
+        prepare_folders(settings.consul.state_dir, settings.audit_dir)
         serve(settings, own_folder=prepare_metrics())
     except FlowrexError as error:
         sys.stderr.write(f"{error.as_text()}\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -14,6 +14,8 @@ from app.health import Probe
 from app.metrics import Metrics
 from app.settings import Settings
 from app.store.pool import Database
+from app.trading import Trading
+from flowrex.switch import State
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Services:
         metrics: what it counts.
         database: PostgreSQL.
         cache: Redis.
+        switch: the kill switch's state, as the API asks for it.
+        trading: the order path, which asks for itself.
         probes: how each dependency is asked for its health.
     """
 
@@ -34,6 +38,8 @@ class Services:
     metrics: Metrics
     database: Database
     cache: Cache
+    switch: Callable[[], State]
+    trading: Trading
     probes: Mapping[str, Probe]
 
 

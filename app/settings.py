@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.environ import Reader
 from flowrex.errors import ConfigurationError
 from flowrex.secret import Secret
 
-_LEVELS = ("debug", "info", "warning", "error", "critical")
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-_HINT = "docs/reference/app-settings.md lists every variable; jobs/backend sets them."
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,27 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True)
+class ConsulSettings:
+    """Where the emergency switch is, and what is kept of it.
+
+    Attributes:
+        address: Consul's API.
+        token_file: the file in which Nomad keeps the task's token; None asks without one.
+        instance: this allocation's id, in the names of acknowledgements.
+        node: the node that it runs on, likewise.
+        state_dir: the folder in which the last reading survives a restart.
+        grace_s: seconds without a reading after which new risk is refused.
+    """
+
+    address: str
+    token_file: Path | None
+    instance: str
+    node: str
+    state_dir: Path
+    grace_s: float
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that the application is told.
 
@@ -53,6 +75,8 @@ class Settings:
         secrets: the file with the keys of the application and of Redis.
         redis_host: Redis's address.
         redis_port: Redis's port.
+        consul: the emergency switch.
+        audit_dir: the folder of the audit trail's files, from which the node's agent ships them.
     """
 
     environment: str
@@ -67,6 +91,8 @@ class Settings:
     secrets: Path
     redis_host: str
     redis_port: int
+    consul: ConsulSettings
+    audit_dir: Path
 
 
 @dataclass(frozen=True)
@@ -84,59 +110,6 @@ class Secrets:
     redis_password: Secret
 
 
-class _Reader:
-    """Reads variables and gathers what is wrong, so that one start reports all of it."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self.problems: list[str] = []
-
-    def text(self, name: str, default: str | None = None) -> str:
-        value = self._environ.get(name, "").strip()
-        if value:
-            return value
-        if default is None:
-            self.problems.append(f"{name} is not set")
-            return ""
-        return default
-
-    def whole(self, name: str, default: int | None, low: int, high: int) -> int:
-        text = self.text(name, None if default is None else str(default))
-        if text.isascii() and text.isdecimal() and low <= int(text) <= high:
-            return int(text)
-        if text:
-            self.problems.append(
-                f"{name} is {text!r}; expected a whole number from {low} to {high}"
-            )
-        return low
-
-    def seconds(self, name: str, default: float, high: float) -> float:
-        text = self.text(name, str(default))
-        try:
-            value = float(text)
-        except ValueError:
-            value = -1.0
-        if 0 <= value <= high:
-            return value
-        self.problems.append(f"{name} is {text!r}; expected seconds from 0 to {high:g}")
-        return 0.0
-
-    def choice(self, name: str, default: str, known: tuple[str, ...]) -> str:
-        text = self.text(name, default).lower()
-        if text not in known:
-            self.problems.append(f"{name} is {text!r}; expected one of {', '.join(known)}")
-        return text
-
-    def address(self, name: str, default: str) -> tuple[str, int]:
-        text = self.text(name, default)
-        host, _, port = text.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        if host and port.isascii() and port.isdecimal() and int(port) <= 65535:
-            return host, int(port)
-        self.problems.append(f"{name} is {text!r}; expected HOST:PORT, for example 127.0.0.1:8000")
-        return "", 0
-
-
 def load(environ: Mapping[str, str]) -> Settings:
     """Return the settings that the variables describe.
 
@@ -146,23 +119,25 @@ def load(environ: Mapping[str, str]) -> Settings:
     Raises:
         ConfigurationError: variables are missing or wrong; every one is named.
     """
-    read = _Reader(environ)
+    read = Reader(environ)
     host, port = read.address("FLOWREX_LISTEN", "127.0.0.1:8000")
     settings = Settings(
         environment=read.text("FLOWREX_ENVIRONMENT", "dev"),
         release=read.text("FLOWREX_RELEASE", "unreleased"),
-        log_level=read.choice("LOG_LEVEL", "info", _LEVELS),
+        log_level=read.choice("LOG_LEVEL", "info", LOG_LEVELS),
         host=host,
         port=port,
         workers=read.whole("FLOWREX_WORKERS", 2, 1, 64),
         drain_s=read.seconds("FLOWREX_DRAIN_SECONDS", 5, 600),
         graceful_s=read.seconds("FLOWREX_GRACEFUL_SECONDS", 20, 600),
-        database=_database(read),
+        database=database(read),
         secrets=Path(read.text("FLOWREX_SECRETS")),
         redis_host=read.text("FLOWREX_REDIS_HOST"),
         redis_port=read.whole("FLOWREX_REDIS_PORT", 6379, 1, 65535),
+        consul=consul(read),
+        audit_dir=Path(read.text("FLOWREX_AUDIT_DIR")),
     )
-    _refuse(read)
+    read.refuse()
     return settings
 
 
@@ -175,10 +150,10 @@ def load_database(environ: Mapping[str, str]) -> DatabaseSettings:
     Raises:
         ConfigurationError: variables are missing or wrong; every one is named.
     """
-    read = _Reader(environ)
-    database = _database(read)
-    _refuse(read)
-    return database
+    read = Reader(environ)
+    settings = database(read)
+    read.refuse()
+    return settings
 
 
 def load_secrets(path: Path) -> Secrets:
@@ -228,7 +203,8 @@ def read_secret_object(path: Path, keys: tuple[str, ...], variable: str) -> dict
     return {key: document[key] for key in keys}
 
 
-def _database(read: _Reader) -> DatabaseSettings:
+def database(read: Reader) -> DatabaseSettings:
+    """Return PostgreSQL's settings."""
     return DatabaseSettings(
         host=read.text("FLOWREX_DATABASE_HOST"),
         port=read.whole("FLOWREX_DATABASE_PORT", 5432, 1, 65535),
@@ -239,6 +215,19 @@ def _database(read: _Reader) -> DatabaseSettings:
     )
 
 
-def _refuse(read: _Reader) -> None:
-    if read.problems:
-        raise ConfigurationError("\n".join(read.problems), hint=_HINT)
+def consul(read: Reader) -> ConsulSettings:
+    """Return the emergency switch's settings."""
+    address = read.text("FLOWREX_CONSUL_ADDRESS")
+    if address and not address.startswith(("http://", "https://")):
+        read.problems.append(
+            f"FLOWREX_CONSUL_ADDRESS is {address!r}; expected http://HOST:PORT or https://HOST:PORT"
+        )
+    token_file = read.text("FLOWREX_CONSUL_TOKEN_FILE", "")
+    return ConsulSettings(
+        address=address,
+        token_file=Path(token_file) if token_file else None,
+        instance=read.text("FLOWREX_INSTANCE", "local"),
+        node=read.text("FLOWREX_NODE", socket.gethostname()),
+        state_dir=Path(read.text("FLOWREX_STATE_DIR")),
+        grace_s=read.seconds("FLOWREX_EMERGENCY_GRACE_SECONDS", 30, 600),
+    )

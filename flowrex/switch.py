@@ -201,7 +201,10 @@ class Switch:
             return False
         same_level = known is not None and known.emergency.level is said.level
         since = known.since if known is not None and same_level else self._wall()
-        changed = known is None or known.emergency != said or known.index != index
+        # Without a key the index moves with every write to any other key.
+        changed = (
+            known is None or known.emergency != said or (entry is not None and known.index != index)
+        )
         # In force from here on; the file comes after.
         self._known = Known(said, index, at, since)
         self._problem = ""

@@ -42,6 +42,8 @@ async def ready(services: Wired, response: Response) -> dict[str, Any]:
     return {
         "status": status,
         "checks": {name: outcome.as_document() for name, outcome in outcomes.items()},
+        # Shown, and no reason to send requests elsewhere: exits must go on.
+        "emergency": services.switch().as_document(),
         "release": services.settings.release,
         "timestamp": _now(),
     }

@@ -105,6 +105,10 @@ def place(migrated: Postgres, cache: Redis, tmp_path: Path) -> Place:
         "FLOWREX_REDIS_HOST": "127.0.0.1",
         "FLOWREX_REDIS_PORT": str(cache.port),
         "PROMETHEUS_MULTIPROC_DIR": str(place.folder / "metrics"),
+        # Nobody listens there: without a reading of the switch, everything but trading works.
+        "FLOWREX_CONSUL_ADDRESS": "http://127.0.0.1:9",
+        "FLOWREX_STATE_DIR": str(place.folder / "state"),
+        "FLOWREX_AUDIT_DIR": str(place.folder / "audit"),
     }
     place.hand_over(place.lease())
     return place

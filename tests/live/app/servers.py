@@ -138,7 +138,7 @@ def postgres(folder: Path) -> Iterator[Postgres]:
     server.start()
     try:
         server.run("CREATE DATABASE flowrex", database="postgres")
-        server.run("CREATE ROLE flowrex_owner; CREATE ROLE flowrex_app")
+        server.run("CREATE ROLE flowrex_owner; CREATE ROLE flowrex_app; CREATE ROLE flowrex_worker")
         server.run("GRANT CREATE ON DATABASE flowrex TO flowrex_owner")
         yield server
     finally:

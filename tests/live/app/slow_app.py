@@ -11,10 +11,13 @@ from app.settings import Settings
 CODE = """
 import os
 from app import server
+from app.folders import prepare_folders
 from app.settings import load
+settings = load(os.environ)
+prepare_folders(settings.consul.state_dir, settings.audit_dir)
 own = server.prepare_metrics()
 from tests.live.app.slow_app import create
-server.serve(load(os.environ), create, own_folder=own)
+server.serve(settings, create, own_folder=own)
 """
 
 

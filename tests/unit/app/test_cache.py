@@ -21,6 +21,9 @@ def make(port: int, clock: list[float]) -> Cache:
             "FLOWREX_DATABASE_CREDENTIALS": "/none",
             "FLOWREX_SECRETS": str(Path("/none")),
             "FLOWREX_REDIS_HOST": "127.0.0.1",
+            "FLOWREX_CONSUL_ADDRESS": "http://127.0.0.1:8500",
+            "FLOWREX_STATE_DIR": "/nowhere",
+            "FLOWREX_AUDIT_DIR": "/nowhere",
             "FLOWREX_REDIS_PORT": str(port),
         }
     )

@@ -14,6 +14,9 @@ VARIABLES = {
     "FLOWREX_DATABASE_CREDENTIALS": "/none",
     "FLOWREX_SECRETS": "/none",
     "FLOWREX_REDIS_HOST": "redis",
+    "FLOWREX_CONSUL_ADDRESS": "http://consul:8500",
+    "FLOWREX_STATE_DIR": "/state",
+    "FLOWREX_AUDIT_DIR": "/audit",
     "FLOWREX_DRAIN_SECONDS": "5",
     "FLOWREX_GRACEFUL_SECONDS": "20",
 }

@@ -13,6 +13,9 @@ COMPLETE = {
     "FLOWREX_DATABASE_CREDENTIALS": "/secrets/database.json",
     "FLOWREX_SECRETS": "/secrets/app.json",
     "FLOWREX_REDIS_HOST": "10.0.0.6",
+    "FLOWREX_CONSUL_ADDRESS": "http://10.0.0.7:8500",
+    "FLOWREX_STATE_DIR": "/alloc/state",
+    "FLOWREX_AUDIT_DIR": "/alloc/audit",
 }
 
 
@@ -44,6 +47,8 @@ def test_everything_missing_is_named_at_once() -> None:
         ("FLOWREX_GRACEFUL_SECONDS", "inf", "seconds from 0 to 600"),
         ("LOG_LEVEL", "loud", "one of debug, info, warning, error, critical"),
         ("FLOWREX_DATABASE_SSLMODE", "maybe", "one of disable, allow, prefer"),
+        ("FLOWREX_EMERGENCY_GRACE_SECONDS", "-1", "seconds from 0 to 600"),
+        ("FLOWREX_CONSUL_ADDRESS", "10.0.0.7:8500", "http://HOST:PORT"),
         ("FLOWREX_LISTEN", "8000", "HOST:PORT"),
         ("FLOWREX_LISTEN", "127.0.0.1:99999", "HOST:PORT"),
     ],

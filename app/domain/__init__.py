@@ -1,0 +1,1 @@
+"""What trading means: pure, without a database, a clock or a network."""

@@ -1,0 +1,147 @@
+"""One process's part in an emergency: follow the switch, raise the database's lock, acknowledge."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from app import essential
+from app.metrics import Metrics
+from flowrex import keys
+from flowrex.acknowledgement import acknowledge
+from flowrex.consul import ConsulClient
+from flowrex.consul.watch import WAIT_S, KeyWatch, Missed, Reading
+from flowrex.errors import FlowrexError
+from flowrex.switch import State, Switch
+
+_log = logging.getLogger("app.emergency")
+
+_TICK_S = 1.0
+_FIRST_READING_S = 2.0
+
+Connect = Callable[[], ConsulClient]
+
+
+class EmergencyWatch:
+    """Keeps one process's switch up to date, and tells the world that it is."""
+
+    def __init__(
+        self,
+        switch: Switch,
+        metrics: Metrics,
+        *,
+        watching: Connect,
+        telling: Connect,
+        on_change: Callable[[State], Awaitable[None]],
+        kind: str,
+        name: str,
+        node: str,
+        release: str,
+        grace_s: float,
+    ) -> None:
+        """Prepare; nothing is asked before `start`.
+
+        Args:
+            switch: the state to keep up to date.
+            metrics: where level and unknown time are shown.
+            watching: gives the client of the watch's thread.
+            telling: gives another client, for acknowledgements.
+            on_change: called after each change of the key, until it returns: raises the database.
+            kind: of process, in the acknowledgement's key.
+            name: of this process, likewise.
+            node: where it runs.
+            release: its version.
+            grace_s: the switch's grace time, in seconds; the key is read at least thrice in it.
+        """
+        self._switch = switch
+        self._metrics = metrics
+        self._telling = telling
+        self._on_change = on_change
+        self._key = keys.acknowledgement(kind, name)
+        self._node = node
+        self._release = release
+        self._changed = asyncio.Event()
+        self._first = asyncio.Event()
+        self._pending: State | None = None
+        self._acknowledged: tuple[int, str] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._watch = KeyWatch(
+            watching, keys.EMERGENCY, self._told, wait_s=min(WAIT_S, grace_s / 3)
+        )
+
+    async def start(self) -> None:
+        """Begin to follow the switch; wait a little for its first reading."""
+        self._loop = asyncio.get_running_loop()
+        self._watch.start()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_READING_S):
+                await self._first.wait()
+        self._show()
+        self._task = essential.start(self._follow(), "following the emergency switch")
+
+    async def stop(self) -> None:
+        """End, bounded in time, and take the acknowledgement back."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        await asyncio.to_thread(self._watch.stop, 0.1)
+        with suppress(FlowrexError, TimeoutError):
+            async with asyncio.timeout(1):
+                await asyncio.to_thread(self._take_back)
+
+    def _told(self, told: Reading | Missed) -> None:
+        # On the watch's thread. The switch is in force when `take` returns.
+        changed = self._switch.take(told)
+        loop = self._loop
+        assert loop is not None
+        with suppress(RuntimeError):  # the loop has ended
+            if isinstance(told, Reading):
+                loop.call_soon_threadsafe(self._first.set)
+            if changed:
+                loop.call_soon_threadsafe(self._changed.set)
+
+    async def _follow(self) -> None:
+        self._changed.set()
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_S):
+                    await self._changed.wait()
+            if self._changed.is_set():
+                self._changed.clear()
+                self._pending = self._switch.state()
+                _log.warning("the emergency switch", extra=self._pending.as_document())
+            self._show()
+            if self._pending is not None and not self._never_read(self._pending):
+                await self._settle(self._pending)
+
+    def _never_read(self, state: State) -> bool:
+        return state.unknown and state.index == 0
+
+    async def _settle(self, state: State) -> None:
+        """Do what a change asks for; what fails is tried again with the next tick."""
+        try:
+            await self._on_change(state)
+            await asyncio.to_thread(self._tell, state)
+        except FlowrexError as error:
+            _log.warning("a change of the emergency switch is not settled yet: %s", error.message)
+        else:
+            self._pending = None
+
+    def _tell(self, state: State) -> None:
+        said = acknowledge(state, wall=time.time(), node=self._node, release=self._release)
+        if self._acknowledged != (said.index, said.level):
+            self._telling().kv_put(self._key, said.encode())
+            self._acknowledged = (said.index, said.level)
+
+    def _take_back(self) -> None:
+        self._telling().kv_delete(self._key)
+
+    def _show(self) -> None:
+        state = self._switch.state()
+        self._metrics.emergency_level.set(int(state.level))
+        self._metrics.emergency_unknown.set(state.unknown_s)

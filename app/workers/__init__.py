@@ -1,0 +1,1 @@
+"""Processes that work without being asked by a request."""
