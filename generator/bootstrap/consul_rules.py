@@ -95,15 +95,28 @@ service "flowrex-agent" {{ policy = "write" }}
     ),
     Grant(
         "backend",
-        "The job backend: sees the emergency switch.",
-        f'key "{keys.EMERGENCY}" {{ policy = "read" }}\n',
+        "The job backend: sees the emergency switch, tells that it has.",
+        f"""key "{keys.EMERGENCY}" {{ policy = "read" }}
+key_prefix "{keys.ACKNOWLEDGEMENTS}backend/" {{ policy = "write" }}
+""",
+    ),
+    Grant(
+        "worker",
+        # Sessions belong to Consul's nodes, and a worker may run on any.
+        "The job worker: likewise, and takes the lock of the one that acts.",
+        f"""key "{keys.EMERGENCY}" {{ policy = "read" }}
+key_prefix "{keys.ACKNOWLEDGEMENTS}worker/" {{ policy = "write" }}
+key "{keys.flatten_lock()}" {{ policy = "write" }}
+session_prefix "" {{ policy = "write" }}
+""",
     ),
     Grant(
         "nginx",
-        "The job nginx: finds the instances behind it, sees the maintenance switch.",
+        "The job nginx: finds the instances behind it, sees the switches.",
         f"""service_prefix "" {{ policy = "read" }}
 node_prefix "" {{ policy = "read" }}
 key "{keys.MAINTENANCE}" {{ policy = "read" }}
+key "{keys.EMERGENCY}" {{ policy = "read" }}
 """,
     ),
 )

@@ -1,11 +1,12 @@
 # ruff: noqa: S608 - every name in these queries is a constant, or the environment's checked identifier
 """What PostgreSQL must look like: each wish as a question and the statements that fulfil it.
 
-Three roles that never log in by themselves or only for Vault:
+Four roles that never log in by themselves or only for Vault:
 
     flowrex_owner   owns the schema and all tables; migrations act as it
     flowrex_app     what the application may do: rows of the tables in `public`
-    flowrex_vault   Vault's login: makes and drops short-lived logins in the other two
+    flowrex_worker  what the emergency's worker may do; migrations grant it
+    flowrex_vault   Vault's login: makes and drops short-lived logins in the others
                     (and in those of backups, see `postgres_backup`)
 
 The statements run on PostgreSQL 15 and 16. On 16 CREATEROLE alone grants no role to others, so
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 
 OWNER = "flowrex_owner"
 APP = "flowrex_app"
+WORKER = "flowrex_worker"
 VAULT = "flowrex_vault"
 SCHEMA = "public"
 # Alembic's version table lives apart, so that the application can't even read it.
@@ -50,11 +52,14 @@ def cluster_wishes(database: str) -> tuple[Wish, ...]:
     return (
         role(OWNER, "NOLOGIN"),
         role(APP, "NOLOGIN"),
+        role(WORKER, "NOLOGIN"),
         role(VAULT, "LOGIN CREATEROLE NOINHERIT"),
         _member_of_nothing(OWNER),
         _member_of_nothing(APP),
+        _member_of_nothing(WORKER),
         admin_of(OWNER),
         admin_of(APP),
+        admin_of(WORKER),
         Wish(
             # So that a login that has ended can't go on in a connection that is still open.
             f"membership of {VAULT} in pg_signal_backend",
@@ -86,10 +91,10 @@ def database_wishes(database: str) -> tuple[Wish, ...]:
             "SELECT c, c FROM (SELECT "
             + " AND ".join(
                 f"has_database_privilege('{role}', '{database}', 'CONNECT')"
-                for role in (APP, OWNER, VAULT)
+                for role in (APP, WORKER, OWNER, VAULT)
             )
             + " AS c) AS f",
-            (f"GRANT CONNECT ON DATABASE {database} TO {APP}, {OWNER}, {VAULT}",),
+            (f"GRANT CONNECT ON DATABASE {database} TO {APP}, {WORKER}, {OWNER}, {VAULT}",),
         ),
         Wish(
             f"schema {SCHEMA}",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flowrex.vault import VaultClient
 
 AUDIENCE = "vault.io"
-JOBS = ("backend", "migrate", "nginx")
+JOBS = ("backend", "migrate", "nginx", "worker")
 # Nomad renews a token at half of this; a node that is cut off for longer loses it.
 PERIOD_S = 30 * 60
 

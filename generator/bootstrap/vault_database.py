@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from flowrex.errors import ConfigurationError
 from generator.bootstrap import postgres
 from generator.bootstrap.postgres_backup import BACKUP, RESTORE
-from generator.bootstrap.postgres_plan import APP, OWNER, VAULT
+from generator.bootstrap.postgres_plan import APP, OWNER, VAULT, WORKER
 from generator.bootstrap.report import State, Step
 from generator.bootstrap.step import ensure
 from generator.bootstrap.vault_mounts import mount
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PLUGIN = "postgresql-database-plugin"
 CONNECTION = "flowrex"
 # Each role of Vault's with the role of PostgreSQL that its logins are in.
-GROUPS = {"backend": APP, "migrate": OWNER, "backup": BACKUP, "restore": RESTORE}
+GROUPS = {"backend": APP, "migrate": OWNER, "worker": WORKER, "backup": BACKUP, "restore": RESTORE}
 ROLES = tuple(GROUPS)
 # A dump or a restore may take so long; it renews its login as long as it lives.
 _LONG_S = 24 * 3600
@@ -79,8 +79,8 @@ def role(name: str, ttl_s: int, max_ttl_s: int) -> dict[str, Any]:
     """Return a database role as Vault wants it.
 
     Args:
-        name: `backend` acts as the application, `migrate` as the schema's owner; the agent reads
-            as `backup`, and restores as `restore`.
+        name: `backend` acts as the application, `migrate` as the schema's owner, `worker` as the
+            emergency's worker; the agent reads as `backup`, and restores as `restore`.
         ttl_s: seconds of a lease before it must be renewed.
         max_ttl_s: seconds after which the login ends.
     """

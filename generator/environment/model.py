@@ -187,6 +187,28 @@ class Migrate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Worker:
+    """Background work: the one that leads acts in an emergency, the others wait to."""
+
+    count: int = setting("Instances.", minimum=0)
+    pool_size: int = setting("Database connections an instance, at most.", minimum=1)
+    resources: Resources = setting("")
+    health: Health = setting("")
+    env: Mapping[str, str] = setting("More environment variables, by name.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emergency:
+    """How the backend and the worker follow the emergency switch."""
+
+    grace_seconds: int = setting(
+        "Seconds without a reading of the switch after which new risk is refused.",
+        minimum=3,
+        maximum=600,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Environment:
     """One environment, merged and checked."""
 
@@ -199,6 +221,8 @@ class Environment:
     redis: Redis = setting("")
     s3: ObjectStore = setting("")
     deploy: Deploy = setting("")
+    emergency: Emergency = setting("")
     backend: Backend = setting("")
+    worker: Worker = setting("")
     nginx: Nginx = setting("")
     migrate: Migrate = setting("")

@@ -20,5 +20,6 @@ class JobTemplate:
 JOBS = (
     JobTemplate("migrate", "batch"),
     JobTemplate("backend", "service"),
+    JobTemplate("worker", "service"),
     JobTemplate("nginx", "service"),
 )

@@ -100,6 +100,9 @@ job "backend" {
         disable_file = true
       }
 
+      # Its token may read the emergency switch and tell that it was read.
+      consul {}
+
       artifact {
         source      = "http://127.0.0.1:20070/flowrex-artifacts/app/0.1.0/0000000000000000000000000000000000000000000000000000000000000000/flowrex-app-0.1.0.tar.gz"
         destination = "local/app"
@@ -144,23 +147,30 @@ SECRETS
       }
 
       env {
-        FLOWREX_DATABASE_CREDENTIALS = "${NOMAD_SECRETS_DIR}/database.json"
-        FLOWREX_DATABASE_HOST        = "127.0.0.1"
-        FLOWREX_DATABASE_NAME        = "flowrex"
-        FLOWREX_DATABASE_POOL_SIZE   = "5"
-        FLOWREX_DATABASE_PORT        = "20032"
-        FLOWREX_DRAIN_SECONDS        = "1"
-        FLOWREX_ENVIRONMENT          = "dev"
-        FLOWREX_GRACEFUL_SECONDS     = "10"
-        FLOWREX_LISTEN               = "${NOMAD_IP_http}:${NOMAD_PORT_http}"
-        FLOWREX_REDIS_HOST           = "127.0.0.1"
-        FLOWREX_REDIS_PORT           = "20079"
-        FLOWREX_RELEASE              = "0.1.0"
-        FLOWREX_SECRETS              = "${NOMAD_SECRETS_DIR}/app.json"
-        FLOWREX_WORKERS              = "2"
-        LOG_LEVEL                    = "info"
-        PROMETHEUS_MULTIPROC_DIR     = "${NOMAD_ALLOC_DIR}/metrics"
-        PYTHONPATH                   = "${NOMAD_TASK_DIR}/app:${NOMAD_TASK_DIR}/app/site-packages"
+        FLOWREX_AUDIT_DIR               = "${NOMAD_ALLOC_DIR}/audit"
+        FLOWREX_CONSUL_ADDRESS          = "http://127.0.0.1:20050"
+        FLOWREX_CONSUL_TOKEN_FILE       = "${NOMAD_SECRETS_DIR}/consul_token"
+        FLOWREX_DATABASE_CREDENTIALS    = "${NOMAD_SECRETS_DIR}/database.json"
+        FLOWREX_DATABASE_HOST           = "127.0.0.1"
+        FLOWREX_DATABASE_NAME           = "flowrex"
+        FLOWREX_DATABASE_POOL_SIZE      = "5"
+        FLOWREX_DATABASE_PORT           = "20032"
+        FLOWREX_DRAIN_SECONDS           = "1"
+        FLOWREX_EMERGENCY_GRACE_SECONDS = "15"
+        FLOWREX_ENVIRONMENT             = "dev"
+        FLOWREX_GRACEFUL_SECONDS        = "10"
+        FLOWREX_INSTANCE                = "${NOMAD_ALLOC_ID}"
+        FLOWREX_LISTEN                  = "${NOMAD_IP_http}:${NOMAD_PORT_http}"
+        FLOWREX_NODE                    = "${node.unique.name}"
+        FLOWREX_REDIS_HOST              = "127.0.0.1"
+        FLOWREX_REDIS_PORT              = "20079"
+        FLOWREX_RELEASE                 = "0.1.0"
+        FLOWREX_SECRETS                 = "${NOMAD_SECRETS_DIR}/app.json"
+        FLOWREX_STATE_DIR               = "${NOMAD_ALLOC_DIR}/data/state"
+        FLOWREX_WORKERS                 = "2"
+        LOG_LEVEL                       = "info"
+        PROMETHEUS_MULTIPROC_DIR        = "${NOMAD_ALLOC_DIR}/metrics"
+        PYTHONPATH                      = "${NOMAD_TASK_DIR}/app:${NOMAD_TASK_DIR}/app/site-packages"
       }
 
       resources {

@@ -102,6 +102,9 @@ job "backend" {
         disable_file = true
       }
 
+      # Its token may read the emergency switch and tell that it was read.
+      consul {}
+
       config {
         image   = "registry.flowrex.app/flowrex-backend:0.1.0"
         command = "python"
@@ -140,22 +143,29 @@ SECRETS
       }
 
       env {
-        FLOWREX_DATABASE_CREDENTIALS = "${NOMAD_SECRETS_DIR}/database.json"
-        FLOWREX_DATABASE_HOST        = "postgres.service.consul"
-        FLOWREX_DATABASE_NAME        = "flowrex"
-        FLOWREX_DATABASE_POOL_SIZE   = "10"
-        FLOWREX_DATABASE_PORT        = "5432"
-        FLOWREX_DRAIN_SECONDS        = "5"
-        FLOWREX_ENVIRONMENT          = "staging"
-        FLOWREX_GRACEFUL_SECONDS     = "20"
-        FLOWREX_LISTEN               = "0.0.0.0:8000"
-        FLOWREX_REDIS_HOST           = "redis.service.consul"
-        FLOWREX_REDIS_PORT           = "6379"
-        FLOWREX_RELEASE              = "0.1.0"
-        FLOWREX_SECRETS              = "${NOMAD_SECRETS_DIR}/app.json"
-        FLOWREX_WORKERS              = "2"
-        LOG_LEVEL                    = "debug"
-        PROMETHEUS_MULTIPROC_DIR     = "${NOMAD_ALLOC_DIR}/metrics"
+        FLOWREX_AUDIT_DIR               = "${NOMAD_ALLOC_DIR}/audit"
+        FLOWREX_CONSUL_ADDRESS          = "https://consul.staging.flowrex.app:8501"
+        FLOWREX_CONSUL_TOKEN_FILE       = "${NOMAD_SECRETS_DIR}/consul_token"
+        FLOWREX_DATABASE_CREDENTIALS    = "${NOMAD_SECRETS_DIR}/database.json"
+        FLOWREX_DATABASE_HOST           = "postgres.service.consul"
+        FLOWREX_DATABASE_NAME           = "flowrex"
+        FLOWREX_DATABASE_POOL_SIZE      = "10"
+        FLOWREX_DATABASE_PORT           = "5432"
+        FLOWREX_DRAIN_SECONDS           = "5"
+        FLOWREX_EMERGENCY_GRACE_SECONDS = "30"
+        FLOWREX_ENVIRONMENT             = "staging"
+        FLOWREX_GRACEFUL_SECONDS        = "20"
+        FLOWREX_INSTANCE                = "${NOMAD_ALLOC_ID}"
+        FLOWREX_LISTEN                  = "0.0.0.0:8000"
+        FLOWREX_NODE                    = "${node.unique.name}"
+        FLOWREX_REDIS_HOST              = "redis.service.consul"
+        FLOWREX_REDIS_PORT              = "6379"
+        FLOWREX_RELEASE                 = "0.1.0"
+        FLOWREX_SECRETS                 = "${NOMAD_SECRETS_DIR}/app.json"
+        FLOWREX_STATE_DIR               = "${NOMAD_ALLOC_DIR}/data/state"
+        FLOWREX_WORKERS                 = "2"
+        LOG_LEVEL                       = "debug"
+        PROMETHEUS_MULTIPROC_DIR        = "${NOMAD_ALLOC_DIR}/metrics"
       }
 
       resources {

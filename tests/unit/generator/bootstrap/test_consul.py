@@ -27,13 +27,29 @@ def test_only_what_has_no_identity_of_its_own_has_a_token() -> None:
     assert {g.name for g in GRANTS if g.token} == {"operator", "consul-agent", "nomad", "agent"}
 
 
-@pytest.mark.parametrize("job", ["backend", "nginx"])
-def test_a_job_reads_and_never_writes(job: str) -> None:
-    assert "write" not in BY_NAME[job].rules
+def rights(job: str) -> dict[str, str]:
+    found = re.findall(r'(\w+) "([^"]*)" { policy = "(\w+)" }', BY_NAME[job].rules)
+    return {f"{kind} {name}": right for kind, name, right in found}
 
 
-def test_the_backend_sees_the_emergency_switch_and_no_other_key() -> None:
-    assert BY_NAME["backend"].rules.strip() == f'key "{keys.EMERGENCY}" {{ policy = "read" }}'
+def test_nginx_reads_and_never_writes() -> None:
+    assert set(rights("nginx").values()) == {"read"}
+
+
+def test_the_backend_sees_the_emergency_switch_and_writes_only_that_it_has() -> None:
+    assert rights("backend") == {
+        f"key {keys.EMERGENCY}": "read",
+        f"key_prefix {keys.ACKNOWLEDGEMENTS}backend/": "write",
+    }
+
+
+def test_the_worker_takes_its_own_lock_and_no_other() -> None:
+    assert rights("worker") == {
+        f"key {keys.EMERGENCY}": "read",
+        f"key_prefix {keys.ACKNOWLEDGEMENTS}worker/": "write",
+        f"key {keys.flatten_lock()}": "write",
+        "session_prefix ": "write",
+    }
 
 
 def test_nobody_may_change_acls() -> None:
@@ -57,7 +73,7 @@ def test_a_service_may_register_itself_and_a_task_has_its_jobs_role() -> None:
 def test_a_job_named_after_an_agent_or_the_operator_has_no_role() -> None:
     _, task = rules("trading")
     named = set(re.findall(r'nomad_job_id == "([^"]+)"', task["Selector"]))
-    assert named == {"backend", "nginx"}
+    assert named == {"backend", "nginx", "worker"}
     assert not named & {grant.name for grant in GRANTS if grant.token}
 
 

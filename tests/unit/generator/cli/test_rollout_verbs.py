@@ -23,6 +23,7 @@ from tests.unit.generator.rolling import Rig, rendered, spec, step
 OLD = {
     "migrate": spec("migrate", kind="batch", count=1),
     "backend": spec(release="1.0.0"),
+    "worker": spec("worker", canary=0),
     "nginx": spec("nginx", canary=0),
 }
 
@@ -165,7 +166,12 @@ def test_run_does_what_the_person_says(
 
 def test_run_prints_one_document_and_tells_people_elsewhere(flowrexctl: Flowrexctl) -> None:
     done = flowrexctl("run", "dev", "--yes", "--json")
-    assert [job["result"] for job in done.document["jobs"]] == ["ran", "deployed", "deployed"]
+    assert [job["result"] for job in done.document["jobs"]] == [
+        "ran",
+        "deployed",
+        "deployed",
+        "deployed",
+    ]
     assert "backend: version 0 is in service" in done.err
     assert flowrexctl("run", "dev", "--yes", "--json").document["jobs"] == []
 

@@ -32,7 +32,7 @@ def render(project: Path, environment: str = "prod", *overrides: str) -> dict[st
 
 
 def test_jobs_come_in_the_order_in_which_they_are_deployed(project: Path) -> None:
-    assert list(render(project)) == ["migrate", "backend", "nginx"]
+    assert list(render(project)) == ["migrate", "backend", "worker", "nginx"]
     assert [job.name for job in select(["nginx", "migrate"])] == ["migrate", "nginx"]
 
 
@@ -92,7 +92,7 @@ def test_a_value_stays_in_its_string(project: Path, value: str) -> None:
 def test_an_environments_own_variable_wins_and_stands_once(project: Path) -> None:
     hcl = render(project, "prod", "backend.env.FLOWREX_WORKERS=9")["backend"]
     assert hcl.count("FLOWREX_WORKERS ") == 1
-    assert 'FLOWREX_WORKERS              = "9"' in hcl
+    assert 'FLOWREX_WORKERS                 = "9"' in hcl
 
 
 def test_compiled_templates_are_kept_beside_the_source_and_follow_it(

@@ -1,0 +1,143 @@
+# Background work. The one that leads cancels orders and closes positions in an emergency; the others
+# wait to take over.
+job "worker" {
+  region      = "global"
+  namespace   = "default"
+  datacenters = ["dc1"]
+  node_pool   = "default"
+  type        = "service"
+
+  meta {
+    release = "0.1.0"
+  }
+
+  spread {
+    attribute = "${node.unique.id}"
+  }
+
+  update {
+    canary            = 0
+    max_parallel      = 1
+    health_check      = "checks"
+    min_healthy_time  = "10s"
+    healthy_deadline  = "5m"
+    progress_deadline = "10m"
+    auto_revert       = true
+    auto_promote      = false
+  }
+
+  group "worker" {
+    count = 2
+
+    network {
+      port "http" {
+        to = 8001
+      }
+    }
+
+    restart {
+      attempts = 3
+      interval = "5m"
+      delay    = "5s"
+      mode     = "fail"
+    }
+
+    reschedule {
+      delay          = "10s"
+      delay_function = "exponential"
+      max_delay      = "5m"
+      unlimited      = true
+    }
+
+    # A node that is cut off must not act on while another has taken over.
+    disconnect {
+      stop_on_client_after = "1m"
+    }
+
+    service {
+      name     = "worker"
+      provider = "consul"
+      port     = "http"
+      tags     = ["release-0.1.0"]
+
+      check {
+        name     = "live"
+        type     = "http"
+        path     = "/health/live"
+        interval = "30s"
+        timeout  = "10s"
+
+        check_restart {
+          limit = 3
+          grace = "40s"
+        }
+      }
+    }
+
+    task "worker" {
+      driver       = "docker"
+      kill_signal  = "SIGTERM"
+      kill_timeout = "20s"
+
+      # The template below follows a new token by itself.
+      vault {
+        role         = "worker"
+        change_mode  = "noop"
+        env          = false
+        disable_file = true
+      }
+
+      # Its token may read the emergency switch, and take the lock of the worker that acts.
+      consul {}
+
+      config {
+        image   = "registry.flowrex.app/flowrex-backend:0.1.0"
+        command = "python"
+        args    = ["-m", "app.workers.emergency"]
+        init    = true
+        ports   = ["http"]
+      }
+
+      template {
+        destination          = "${NOMAD_SECRETS_DIR}/database.json"
+        perms                = "600"
+        change_mode          = "noop"
+        error_on_missing_key = true
+
+        # A new login is written at once; Nomad's default would keep the ended one for 5s more.
+        wait {
+          min = "100ms"
+          max = "500ms"
+        }
+
+        data = <<LOGIN
+{{ with secret "database/creds/worker" }}{{ .Data | toJSON }}{{ end }}
+LOGIN
+      }
+
+      env {
+        FLOWREX_CONSUL_ADDRESS          = "https://consul.staging.flowrex.app:8501"
+        FLOWREX_CONSUL_TOKEN_FILE       = "${NOMAD_SECRETS_DIR}/consul_token"
+        FLOWREX_DATABASE_CREDENTIALS    = "${NOMAD_SECRETS_DIR}/database.json"
+        FLOWREX_DATABASE_HOST           = "postgres.service.consul"
+        FLOWREX_DATABASE_NAME           = "flowrex"
+        FLOWREX_DATABASE_POOL_SIZE      = "3"
+        FLOWREX_DATABASE_PORT           = "5432"
+        FLOWREX_EMERGENCY_GRACE_SECONDS = "30"
+        FLOWREX_ENVIRONMENT             = "staging"
+        FLOWREX_INSTANCE                = "${NOMAD_ALLOC_ID}"
+        FLOWREX_LISTEN                  = "0.0.0.0:8001"
+        FLOWREX_NODE                    = "${node.unique.name}"
+        FLOWREX_RELEASE                 = "0.1.0"
+        FLOWREX_STATE_DIR               = "${NOMAD_ALLOC_DIR}/data/state"
+        LOG_LEVEL                       = "info"
+      }
+
+      resources {
+        cpu        = 500
+        memory     = 256
+        memory_max = 512
+      }
+    }
+  }
+}

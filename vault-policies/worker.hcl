@@ -1,0 +1,21 @@
+# The emergency's worker: a database login of its own, and nothing else.
+
+# A PostgreSQL login in flowrex_worker, for as long as its lease lives.
+path "database/creds/worker" {
+  capabilities = ["read"]
+}
+
+# What Nomad does with the token on the task's behalf: look at it, keep it alive, keep the lease of
+# the login alive (whose id only its owner knows), and give the token back.
+path "auth/token/lookup-self" {
+  capabilities = ["read"]
+}
+path "auth/token/renew-self" {
+  capabilities = ["update"]
+}
+path "auth/token/revoke-self" {
+  capabilities = ["update"]
+}
+path "sys/leases/renew" {
+  capabilities = ["update"]
+}
