@@ -92,7 +92,7 @@ def parse(value: bytes | None) -> Emergency:
     if word == "on":
         return Emergency(Level.HALT)
     try:
-        document = json.loads(text, object_pairs_hook=_once)
+        document = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         return _unreadable(f"it is neither on, off nor JSON ({type(error).__name__})")
     return _from_document(document)
@@ -103,6 +103,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(document) != len(pairs):
         raise ValueError("a name stands twice")
     return document
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
 
 
 def _from_document(document: object) -> Emergency:

@@ -173,6 +173,10 @@ class Nginx:
     retries: int = setting("Instances tried for one request.", minimum=1)
     body_limit: str = setting("Largest request body.", pattern=r"[0-9]+[kKmMgG]?")
     metrics_allow: tuple[str, ...] = setting("Networks (CIDR) that may read /metrics.")
+    ops_allow: tuple[str, ...] = setting("Networks (CIDR) that maintenance does not turn away.")
+    maintenance_retry_seconds: int = setting(
+        "Seconds after which those that are turned away may try again.", minimum=1
+    )
     resources: Resources = setting("")
     health: Health = setting("")
     env: Mapping[str, str] = setting("More environment variables, by name.")

@@ -67,7 +67,7 @@ job "nginx" {
         sidecar = true
       }
 
-      # Its token may read the service catalog and the maintenance flag.
+      # Its token may read the service catalog and the switches of maintenance and emergency.
       consul {}
 
       config {
@@ -95,6 +95,22 @@ job "nginx" {
 # Rendered by Nomad inside the nginx job, or by consul-template with the same variables set:
 # FLOWREX_NGINX_* as jobs/nginx.nomad.hcl.j2 names them, and NOMAD_TASK_DIR, a folder to write to.
 
+{{- /* Maintenance: the switch for it, or the emergency's level stop. Nothing that stands in a key
+may make this fail, since a template that fails is never rendered again: no function here raises for
+what it is given, and what can't be read is no maintenance (flowrex/emergency.py: it is halt). */}}
+{{- $maintenance := regexMatch `(?i)^\s*on\s*$` (keyOrDefault "flowrex/maintenance" "off") }}
+{{- $emergency := keyOrDefault "flowrex/emergency" "off" }}
+{{- $document := sprig_fromJson $emergency }}
+{{- $once := true }}
+{{- range sprig_list "level" "reason" "by" "at" }}
+{{- if gt (len (sprig_regexFindAll (printf `"%s"\s*:` .) $emergency -1)) 1 }}{{ $once = false }}{{ end }}
+{{- end }}
+{{- $utf8 := not (regexMatch `^"(\\.|[^\\])*?\\x[89a-f][0-9a-f]` (printf "%q" $emergency)) }}
+{{- if and $once $utf8 (le (len $emergency) 16384) (sprig_kindIs "map" $document) }}
+{{- if sprig_hasKey $document "level" }}{{ $level := index $document "level" }}
+{{- if sprig_kindIs "string" $level }}{{ if eq $level "stop" }}{{ $maintenance = true }}{{ end }}{{ end }}
+{{- end }}
+{{- end }}
 user {{ env "FLOWREX_NGINX_USER" }};
 worker_processes auto;
 pid {{ env "NOMAD_TASK_DIR" }}/nginx.pid;
@@ -149,6 +165,14 @@ http {
         keepalive_timeout 30s;
     }
 
+    # Whom maintenance turns away. The operators' own addresses go on.
+    geo $turned_away {
+        default {{ if $maintenance }}1{{ else }}0{{ end }};
+{{- range env "FLOWREX_NGINX_OPS_ALLOW" | split " " }}
+        {{ . }} 0;
+{{- end }}
+    }
+
     proxy_http_version 1.1;
     proxy_set_header Upgrade $http_upgrade;
     proxy_set_header Connection $connection_upgrade;
@@ -180,6 +204,10 @@ http {
         }
 
         location /api/ {
+            error_page 503 @maintenance_api;
+            if ($turned_away) {
+                return 503;
+            }
             proxy_pass http://backend;
             proxy_buffering off;
             proxy_request_buffering off;
@@ -200,8 +228,27 @@ http {
         }
 
         location / {
+            error_page 503 @maintenance_page;
+            if ($turned_away) {
+                return 503;
+            }
             default_type application/json;
             return 404 '{"detail": "Not Found"}\n';
+        }
+
+        location @maintenance_api {
+            add_header Retry-After {{ env "FLOWREX_NGINX_RETRY_AFTER" }} always;
+            add_header Cache-Control no-store always;
+            default_type application/json;
+            return 503 '{"error": "maintenance", "retry_after_seconds": {{ env "FLOWREX_NGINX_RETRY_AFTER" }}}\n';
+        }
+
+        location @maintenance_page {
+            add_header Retry-After {{ env "FLOWREX_NGINX_RETRY_AFTER" }} always;
+            add_header Cache-Control no-store always;
+            default_type text/html;
+            charset utf-8;
+            return 503 '<!doctype html><html lang="en"><title>Maintenance</title><h1>Down for maintenance</h1><p>Please try again in a few minutes.</p></html>\n';
         }
     }
 }
@@ -215,8 +262,10 @@ NGINX
         FLOWREX_NGINX_KEEPALIVE          = "32"
         FLOWREX_NGINX_MAX_FAILS          = "3"
         FLOWREX_NGINX_METRICS_ALLOW      = "127.0.0.0/8"
+        FLOWREX_NGINX_OPS_ALLOW          = "127.0.0.9/32"
         FLOWREX_NGINX_READ_TIMEOUT       = "300s"
         FLOWREX_NGINX_RETRIES            = "3"
+        FLOWREX_NGINX_RETRY_AFTER        = "120"
         FLOWREX_NGINX_USER               = "www-data"
         FLOWREX_NGINX_WORKER_CONNECTIONS = "4096"
       }

@@ -26,6 +26,7 @@ GRANTED = {
     | KEEPING_A_LEASE
     | {"kv/data/flowrex/backend": ["read"], "database/creds/backend": ["read"]},
     "migrate": OF_A_TOKEN | KEEPING_A_LEASE | {"database/creds/migrate": ["read"]},
+    "worker": OF_A_TOKEN | KEEPING_A_LEASE | {"database/creds/worker": ["read"]},
     "nginx": OF_A_TOKEN | {"kv/data/flowrex/nginx": ["read"]},
     "agent": OF_A_TOKEN | {"kv/data/flowrex/agent": ["read"]},
     "operator": OF_A_TOKEN
@@ -40,11 +41,12 @@ GRANTED = {
 }
 
 WITH_SECRETS = ("backend", "nginx", "agent")
+WITH_LOGINS = ("backend", "migrate", "worker")
 
 OUR_PATHS = [
     *(f"kv/{kind}/flowrex/{who}" for kind in ("data", "metadata") for who in WITH_SECRETS),
     *(f"kv/{kind}/flowrex/{who}" for kind in ("delete", "destroy") for who in WITH_SECRETS),
-    *(f"database/{kind}/{role}" for kind in ("creds", "roles") for role in ("backend", "migrate")),
+    *(f"database/{kind}/{job}" for kind in ("creds", "roles") for job in WITH_LOGINS),
     *(
         "kv/metadata/",
         "kv/metadata/flowrex/",
@@ -73,6 +75,7 @@ READS = [
     "kv/metadata/flowrex/backend",
     "database/creds/backend",
     "database/creds/migrate",
+    "database/creds/worker",
     "database/roles/backend",
     "database/config/flowrex",
     "pki/roles/internal",

@@ -66,6 +66,7 @@ UNREADABLE = {
     "a comment": b"off # until tomorrow",
     "nested too deeply": b"[" * 8000,
     "a number that is none": b'{"level": NaN}',
+    "stop, with a number that is none": b'{"level": "stop", "ticket": NaN}',
     "long": b'{"level": "off", "reason": "' + b"x" * LONGEST_VALUE + b'"}',
     "huge": b"o" * 600_000,
     "long blanks around off": b" " * LONGEST_VALUE + b"off",

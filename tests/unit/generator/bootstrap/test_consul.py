@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from flowrex import keys
 from generator.bootstrap.consul_auth import method, rules
 from generator.bootstrap.consul_rules import GRANTS
