@@ -11,7 +11,7 @@ CANARY_WAITS := 9
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The virtual environment, exactly as the lock file says; made anew when that changes.
 $(STAMP): requirements/dev.lock setup.cfg pyproject.toml
@@ -63,6 +63,10 @@ golden: $(STAMP) ## Write the golden job specs anew; review the diff
 .PHONY: reference
 reference: $(STAMP) ## Write docs/reference anew from the code
 	@$(BIN)/python tools/reference.py
+
+.PHONY: agent-package
+agent-package: $(STAMP) ## Make the node agent's tarball and Debian package in dist/
+	@$(BIN)/flowrexctl build --agent
 
 .PHONY: bench
 bench: setup-load ## Measure against the peers and print the ratios

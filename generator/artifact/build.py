@@ -78,12 +78,8 @@ def build(
         ConfigurationError: sources or the lock are missing or wrong.
         ServerUnreachable: the packages can't be fetched.
     """
-    if not _VERSION.fullmatch(version):
-        raise UsageError(
-            f"{version!r} is no version; expected one such as 1.4.0 or 1.4.0-rc.1",
-            hint="flowrexctl build --version 1.4.0",
-        )
-    mtime_s = _source_date(environ)
+    version_of(version)
+    mtime_s = source_date(environ)
     entries = []
     for name in SOURCES:
         if not (root / name).is_dir():
@@ -129,7 +125,28 @@ def _write_manifest(artifact: Artifact) -> None:
     write_atomic(artifact.manifest, json.dumps(fields, indent=2) + "\n")
 
 
-def _source_date(environ: Mapping[str, str]) -> int:
+def version_of(text: str) -> None:
+    """Refuse what is no version.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not _VERSION.fullmatch(text):
+        raise UsageError(
+            f"{text!r} is no version; expected one such as 1.4.0 or 1.4.0-rc.1",
+            hint="flowrexctl build --version 1.4.0",
+        )
+
+
+def source_date(environ: Mapping[str, str]) -> int:
+    """Return the time that every file of an archive gets, in seconds since 1970.
+
+    Args:
+        environ: SOURCE_DATE_EPOCH in it sets it.
+
+    Raises:
+        ConfigurationError: SOURCE_DATE_EPOCH is no number.
+    """
     given = environ.get("SOURCE_DATE_EPOCH", "").strip()
     if not given:
         return archive.EPOCH_S

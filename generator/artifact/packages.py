@@ -59,17 +59,17 @@ def pip_install(lock: Path, target: Path) -> None:
     why = errors[-1].removeprefix("ERROR:").strip()
     if "No module named pip" in done.stderr:
         raise ConfigurationError(
-            f"{sys.executable} has no pip, which fetches the application's packages",
+            f"{sys.executable} has no pip, which fetches the locked packages",
             hint="`make setup` makes an environment that has it.",
         )
     if any(sign in done.stderr.lower() for sign in _UNREACHABLE):
         raise ServerUnreachable(
-            f"pip can't fetch the application's packages: {why}",
+            f"pip can't fetch the locked packages: {why}",
             hint="The first build of a lock needs the package index. Check the network and pip's "
             "settings (`pip config list`), then build again.",
         )
     raise ConfigurationError(
-        f"pip can't install the application's packages: {why}",
+        f"pip can't install the locked packages: {why}",
         path=lock,
         hint="`make lock` writes the lock anew from setup.cfg.",
     )
@@ -91,7 +91,7 @@ def site_packages(lock: Path, cache: Path, install: Installer = pip_install) -> 
         content = lock.read_bytes()
     except OSError as error:
         raise ConfigurationError(
-            f"can't read the application's lock: {error.strerror}",
+            f"can't read the lock: {error.strerror}",
             path=lock,
             hint="`make lock` writes it from setup.cfg.",
         ) from error
@@ -104,7 +104,7 @@ def site_packages(lock: Path, cache: Path, install: Installer = pip_install) -> 
         temporary = tempfile.TemporaryDirectory(prefix=".installing-", dir=cache)
     except OSError as error:
         raise ConfigurationError(
-            f"can't keep the application's packages in {cache}: {error.strerror}",
+            f"can't keep packages in {cache}: {error.strerror}",
             hint="Name another folder with FLOWREX_CACHE_DIR.",
         ) from error
     with temporary as name:

@@ -17,12 +17,17 @@ from generator.cli.options import json_option, override_option
 @click.option(
     "--push", "push_to", metavar="ENV", help="Upload it to this environment's object store."
 )
+@click.option("--agent", is_flag=True, help="Make the node agent's packages instead.")
 @override_option
 @json_option
 def command(
-    version: str | None, push_to: str | None, overrides: tuple[str, ...], as_json: bool
+    version: str | None,
+    push_to: str | None,
+    agent: bool,
+    overrides: tuple[str, ...],
+    as_json: bool,
 ) -> None:
-    """Make the application's artifact, reproducibly, in dist/.
+    """Make the application's artifact, or the node agent's packages, reproducibly, in dist/.
 
     The same sources give the same bytes. Without --version it is the release of the environment
     that is pushed to, or this tool's own version.
@@ -31,7 +36,13 @@ def command(
     Examples:
       flowrexctl build
       flowrexctl build --version 1.4.0 --push dev
+      flowrexctl build --agent --version 1.4.0
     """
+    if agent:
+        if push_to:
+            raise click.UsageError("--agent is not pushed: nodes are given its package.")
+        _agent(version or __version__, as_json=as_json)
+        return
     from generator.artifact import build, push
     from generator.artifact.push import store_of
     from generator.dev.settings import read
@@ -62,3 +73,22 @@ def command(
     show(f"{artifact.path}  {artifact.size / 1e6:.1f} MB  sha256:{artifact.sha256}")
     if pushed:
         show(f"{pushed.url}  {'uploaded' if pushed.uploaded else 'was there already'}")
+
+
+def _agent(version: str, *, as_json: bool) -> None:
+    from generator.artifact.agent import build
+    from generator.dev.settings import read
+
+    progress = Progress()
+    progress(f"building flowrex-agent {version} …")
+    try:
+        packages = build(
+            project_root(), version, cache=read(os.environ).cache / "packages", environ=os.environ
+        )
+    finally:
+        progress.clear()
+    if as_json:
+        emit({"version": version, "packages": [one.as_document() for one in packages]})
+        return
+    for one in packages:
+        show(f"{one.path}  {one.size / 1e6:.1f} MB  sha256:{one.sha256}")

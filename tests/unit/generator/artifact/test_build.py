@@ -151,7 +151,7 @@ def test_a_wrong_source_date_epoch_is_named(root: Path, tmp_path: Path) -> None:
 
 def test_a_missing_lock_is_named(root: Path, tmp_path: Path) -> None:
     (root / "requirements" / "app.lock").unlink()
-    with pytest.raises(ConfigurationError, match=r"app\.lock: can't read the application's lock"):
+    with pytest.raises(ConfigurationError, match=r"app\.lock: can't read the lock"):
         make(root, tmp_path / "cache")
 
 

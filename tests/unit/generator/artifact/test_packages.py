@@ -32,7 +32,7 @@ def target(tmp_path: Path) -> Path:
 
 def test_no_index_in_reach(tmp_path: Path) -> None:
     given = lock(tmp_path, f"not-a-package==1.0 --hash=sha256:{'0' * 64}\n")
-    with pytest.raises(ServerUnreachable, match="can't fetch the application's packages"):
+    with pytest.raises(ServerUnreachable, match="can't fetch the locked packages"):
         pip_install(given, target(tmp_path))
 
 
@@ -47,5 +47,5 @@ def test_an_empty_lock_needs_no_network(tmp_path: Path) -> None:
 
 def test_a_cache_that_can_t_be_written_is_a_sentence(tmp_path: Path) -> None:
     # Root may write everywhere, but not even root may in /proc.
-    with pytest.raises(ConfigurationError, match="can't keep the application's packages in /proc"):
+    with pytest.raises(ConfigurationError, match="can't keep packages in /proc"):
         site_packages(lock(tmp_path, "# nothing\n"), Path("/proc/self"))
