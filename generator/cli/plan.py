@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +12,12 @@ from flowrex.errors import FlowrexError
 from generator.cli import DETAILED_ERROR, context
 from generator.cli.options import environment_options
 from generator.cli.telling import styled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from generator.environment import Environment
+    from generator.plan import JobPlan
 
 CHANGES = 1
 
@@ -50,7 +56,7 @@ def command(
       flowrexctl plan prod backend --out release.plan
       flowrexctl plan staging --detailed-exitcode --json
     """
-    from generator import access, planfile, planview
+    from generator import access, planview
     from generator.plan import has_changes, plan_jobs
     from generator.render import each_job
 
@@ -59,9 +65,7 @@ def command(
         rendered = each_job(environment, context.project_root(), jobs)
         plans = plan_jobs(access.nomad(environment), rendered)
         if out:
-            planfile.write(
-                out, environment.name, environment.release.version, plans, datetime.now(UTC)
-            )
+            _save(out, environment, plans)
     except FlowrexError as error:
         if detailed_exitcode:
             error.exit_status = DETAILED_ERROR
@@ -76,3 +80,11 @@ def command(
             )
     if detailed_exitcode and has_changes(plans):
         ctx.exit(CHANGES)
+
+
+def _save(path: Path, environment: Environment, plans: Sequence[JobPlan]) -> None:
+    from datetime import UTC, datetime
+
+    from generator import planfile
+
+    planfile.write(path, environment.name, environment.release.version, plans, datetime.now(UTC))
