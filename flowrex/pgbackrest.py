@@ -17,11 +17,13 @@ from flowrex.errors import ConfigurationError
 from flowrex.secret import Secret
 
 PROGRAM = "pgbackrest"
+DEFAULT_PREFIX = "/physical"
+# PostgreSQL's role that pgBackRest logs in as.
+ROLE = "flowrex_physical"
 BackupType = Literal["full", "diff", "incr"]
 
 # An object of that many bytes or less is put with others into one; S3 asks a price for each.
 _BUNDLE_LIMIT = "2MiB"
-_IO_TIMEOUT_S = 30
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Stanza:
         user: the role that the agent logs in as; `archive-push` does not log in.
         lock_dir: a folder that the agent and PostgreSQL's user may write.
         processes: how many processes compress and send at once.
+        io_timeout_s: seconds for which a connection, or an answer, is waited for.
         socket: the folder of its socket; None where the environment (PGHOST) says how to connect.
     """
 
@@ -74,6 +77,7 @@ class Stanza:
     user: str
     lock_dir: Path
     processes: int = 2
+    io_timeout_s: int = 30
     socket: Path | None = None
 
 
@@ -117,7 +121,7 @@ def configuration(stanza: Stanza, repository: Repository) -> Secret:
         "archive-async": "n",
         "start-fast": "y",
         "lock-path": str(stanza.lock_dir),
-        "io-timeout": str(_IO_TIMEOUT_S),
+        "io-timeout": str(stanza.io_timeout_s),
         "log-level-file": "off",
         "log-level-console": "off",
         "log-level-stderr": "warn",

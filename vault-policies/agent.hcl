@@ -28,6 +28,11 @@ path "sys/leases/revoke" {
   capabilities = ["update"]
 }
 
+# What the physical backups are encrypted with.
+path "kv/data/flowrex/physical" {
+  capabilities = ["read"]
+}
+
 # The agent's own token: look at it, keep it alive, give it back.
 path "auth/token/lookup-self" {
   capabilities = ["read"]

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agents.physical.wal import position
-from flowrex.errors import FlowrexError, ServerRefused
+from flowrex.errors import FlowrexError, ServerRefused, ServerUnreachable
 
 HOLD = "hold"
 _NO_STANZA = 1
 _NO_BACKUP = 2
+_OTHER = 99
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def parse(text: str, stanza: str) -> Repository:
 
     Raises:
         ServerRefused: it is not what pgBackRest prints.
+        ServerUnreachable: pgBackRest could not reach the store.
     """
     try:
         documents = json.loads(text)
@@ -119,13 +121,15 @@ def parse(text: str, stanza: str) -> Repository:
         if document is None:
             return Repository(False, "there is no such stanza")
         return _repository(document)
-    except (ValueError, KeyError, TypeError, StopIteration) as error:
+    except (ValueError, LookupError, TypeError) as error:
         raise _strange(error) from error
 
 
 def _repository(document: Mapping[str, Any]) -> Repository:
     status = document["status"]
     code = int(status["code"])
+    if code == _OTHER:
+        raise ServerUnreachable(f"pgBackRest can't read the repository: {_why(document)}")
     if code == _NO_STANZA:
         return Repository(False, str(status["message"]))
     current = document["db"][-1]
@@ -141,6 +145,11 @@ def _repository(document: Mapping[str, Any]) -> Repository:
         newest_wal=(archive or {}).get("max") or "",
         backups=tuple(backups),
     )
+
+
+def _why(document: Mapping[str, Any]) -> str:
+    found = [one["status"]["message"] for one in document["repo"] if one["status"]["code"]]
+    return "; ".join(map(str, found)) or str(document["status"]["message"])
 
 
 def _backup(one: Mapping[str, Any]) -> Backup:

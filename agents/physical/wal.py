@@ -7,6 +7,7 @@ here.
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import re
 from collections.abc import Iterable, Iterator
@@ -112,39 +113,45 @@ def gaps(segments: Iterable[Segment], required: Iterable[Segment] = ()) -> tuple
     begins in the segment in which it left its parent, so it must reach back to what the parent has.
 
     Args:
-        segments: what the archive holds.
+        segments: what the archive holds, sorted as a store lists it; never held all at once.
         required: what it must hold beside: the first and last segment of each backup, and what
             PostgreSQL was told is archived.
     """
-    there = set(segments)
-    wanted = {segment for segment in required if segment not in there}
-    known = sorted(there | wanted)
-    found = [Gap(segment, segment) for segment in sorted(wanted)]
-    for before, after in itertools.pairwise(known):
-        first = before.number + 1
-        if after.number > first:
-            if after.timeline == before.timeline:
-                timeline = before.timeline
-            elif after.timeline == before.timeline + 1:
-                # On which of the two it lay can't be told; the parent's name is the likely one.
-                timeline = before.timeline
-            else:
-                continue
-            found.append(Gap(Segment(timeline, first), Segment(timeline, after.number - 1)))
-    return tuple(_joined(sorted(found, key=lambda gap: gap.first)))
+    tagged = heapq.merge(
+        ((segment, True) for segment in segments),
+        ((segment, False) for segment in sorted(set(required))),
+    )
+    found: list[Gap] = []
+    before: Segment | None = None
+    for segment, each in itertools.groupby(tagged, key=lambda one: one[0]):
+        if before is not None and (between := _between(before, segment)) is not None:
+            found.append(between)
+        if not any(there for _, there in each):
+            found.append(Gap(segment, segment))
+        before = segment
+    return tuple(_joined(found))
 
 
-def _joined(found: list[Gap]) -> Iterator[Gap]:
+def _between(before: Segment, after: Segment) -> Gap | None:
+    """Return what is missing between two that follow each other in the listing."""
+    if after.number <= before.number + 1 or after.timeline > before.timeline + 1:
+        return None
+    # Where the timeline changes, on which of the two it lay can't be told; likely the parent's.
+    return Gap(
+        Segment(before.timeline, before.number + 1), Segment(before.timeline, after.number - 1)
+    )
+
+
+def _joined(found: Iterable[Gap]) -> Iterator[Gap]:
     """Make one of neighbours."""
     current: Gap | None = None
     for gap in found:
-        adjacent = (
+        if (
             current is not None
             and gap.first.timeline == current.last.timeline
-            and gap.first.number <= current.last.number + 1
-        )
-        if current is not None and adjacent:
-            current = Gap(current.first, max(current.last, gap.last))
+            and gap.first.number == current.last.number + 1
+        ):
+            current = Gap(current.first, gap.last)
             continue
         if current is not None:
             yield current

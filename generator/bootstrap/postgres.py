@@ -17,7 +17,7 @@ from flowrex.errors import (
     ServerUnreachable,
 )
 from flowrex.secret import Secret
-from generator.bootstrap import postgres_backup, postgres_plan
+from generator.bootstrap import postgres_backup, postgres_physical, postgres_plan
 from generator.bootstrap.postgres_plan import VAULT, Wish
 from generator.bootstrap.report import State, Step
 from generator.bootstrap.step import ensure
@@ -100,8 +100,16 @@ def steps(dsn: Secret, database: str, *, check_only: bool) -> Iterator[Step]:
         database: the platform's database.
         check_only: change nothing.
     """
-    whole = postgres_plan.cluster_wishes(database) + postgres_backup.cluster_wishes()
-    inside = postgres_plan.database_wishes(database) + postgres_backup.database_wishes(database)
+    whole = (
+        *postgres_plan.cluster_wishes(database),
+        *postgres_backup.cluster_wishes(),
+        *postgres_physical.cluster_wishes(),
+    )
+    inside = (
+        *postgres_plan.database_wishes(database),
+        *postgres_backup.database_wishes(database),
+        *postgres_physical.database_wishes(database),
+    )
     with Server(dsn) as server:
         for wish in whole:
             yield _fulfil(server, wish, check_only=check_only)

@@ -25,11 +25,11 @@ def cluster_wishes() -> tuple[Wish, ...]:
     return (
         role(BACKUP, "NOLOGIN"),
         role(RESTORE, "NOLOGIN CREATEDB"),
-        _members_of(BACKUP, "pg_read_all_data"),
-        _members_of(RESTORE, OWNER, "pg_read_all_data", "pg_signal_backend"),
+        members_of(BACKUP, "pg_read_all_data"),
+        members_of(RESTORE, OWNER, "pg_read_all_data", "pg_signal_backend"),
         admin_of(BACKUP),
         admin_of(RESTORE),
-        _connects(RESTORE, _LED_FROM),
+        connects(RESTORE, _LED_FROM),
     )
 
 
@@ -39,10 +39,11 @@ def database_wishes(database: str) -> tuple[Wish, ...]:
     Args:
         database: the platform's database.
     """
-    return (_connects(BACKUP, database), _connects(RESTORE, database))
+    return (connects(BACKUP, database), connects(RESTORE, database))
 
 
-def _connects(name: str, database: str) -> Wish:
+def connects(name: str, database: str) -> Wish:
+    """Let a role connect to a database."""
     return Wish(
         f"connections of {name} to {database}",
         f"SELECT c, c FROM (SELECT has_database_privilege('{name}', '{database}', 'CONNECT') AS c)"
@@ -51,7 +52,8 @@ def _connects(name: str, database: str) -> Wish:
     )
 
 
-def _members_of(name: str, *groups: str) -> Wish:
+def members_of(name: str, *groups: str) -> Wish:
+    """Make a role a member of these groups and of no other."""
     listed = ", ".join(f"'{group}'" for group in groups)
     return Wish(
         f"memberships of {name}",

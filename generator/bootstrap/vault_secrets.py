@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BACKEND = "flowrex/backend"
 AGENT = "flowrex/agent"
+PHYSICAL = "flowrex/physical"
 _READY_WITHIN_S = 10
 
 
@@ -60,6 +61,8 @@ def wanted(
         Wanted(BACKEND, "redis_password", generated if local else None),
         Wanted(AGENT, "s3_access_key", None if access is None else lambda: access),
         Wanted(AGENT, "s3_secret_key", None if secret is None else lambda: secret),
+        # What the physical backups are encrypted with. Another one would make them noise.
+        Wanted(PHYSICAL, "passphrase", generated),
     )
 
 

@@ -74,7 +74,7 @@ def primary(layout: Layout) -> Server:
         name=postgres.PRIMARY,
         port=layout.postgres,
         version=postgres_install.version(),
-        settings=postgres.settings(postgres.PRIMARY, layout.postgres),
+        settings=postgres.primary_settings(layout),
         command=partial(postgres.command, layout, postgres.PRIMARY),
         problem=partial(postgres.problem, layout, postgres.PRIMARY),
         prepare=partial(postgres.prepare_primary, layout),
@@ -126,6 +126,29 @@ def store(layout: Layout, binary: Path, version: str, region: str) -> Server:
         command=partial(s3.command, layout, binary, region),
         problem=partial(s3.problem, layout),
         prepare=partial(s3.prepare, layout),
+    )
+
+
+def secure_store(
+    layout: Layout, binary: Path, version: str, region: str, certificate: str
+) -> Server:
+    """Return the S3 gateway over TLS.
+
+    Args:
+        layout: the cluster.
+        binary: the gateway's program.
+        version: its version.
+        region: the region that requests are signed for.
+        certificate: what it shows; another one needs a restart.
+    """
+    return Server(
+        name=s3.SECURE,
+        port=layout.s3_tls,
+        version=version,
+        settings=certificate,
+        command=partial(s3.secure_command, layout, binary, region),
+        problem=partial(s3.secure_problem, layout),
+        prepare=partial(s3.prepare_secure, layout),
     )
 
 
@@ -198,16 +221,9 @@ def node_agent(layout: Layout, environment: Environment, code: str) -> Server:
 
 def stop_order(names: list[str]) -> list[str]:
     """Return servers in the order in which they are stopped: who needs another goes first."""
-    order = (
-        agent.NAME,
-        "nomad",
-        "redis",
-        "vault",
-        "consul",
-        "s3",
-        postgres.REPLICA,
-        postgres.PRIMARY,
-    )
+    # PostgreSQL's last WAL goes to the store while it stops.
+    databases = (postgres.REPLICA, postgres.PRIMARY)
+    order = (agent.NAME, "nomad", "redis", "vault", "consul", *databases, s3.SECURE, s3.NAME)
 
     def rank(name: str) -> tuple[int, int]:
         kind, _, number = name.partition("-")

@@ -135,6 +135,11 @@ class Layout:
         return self.base + 70
 
     @property
+    def s3_tls(self) -> int:
+        """The S3 gateway over TLS, which pgBackRest insists on."""
+        return self.base + 71
+
+    @property
     def redis(self) -> int:
         """Redis."""
         return self.base + 79
@@ -180,6 +185,14 @@ class Layout:
         return f"http://{HOST}:{self.s3}"
 
     @property
+    def s3_tls_address(self) -> str:
+        """The address of the S3 gateway over TLS; its certificate is of Vault's own authority.
+
+        By name: pgBackRest looks for an address among a certificate's names and does not find it.
+        """
+        return f"https://localhost:{self.s3_tls}"
+
+    @property
     def cgroup(self) -> str:
         """The cgroup under which Nomad puts this cluster's tasks, and no other cluster's."""
         return f"flowrex-{self.base}.slice"
@@ -200,6 +213,7 @@ class Layout:
             "postgres": {self.postgres: "PostgreSQL"},
             "postgres-replica": {self.replica: "PostgreSQL's replica"},
             "s3": {self.s3: "the S3 gateway"},
+            "s3-tls": {self.s3_tls: "the S3 gateway over TLS"},
             "redis": {self.redis: "Redis"},
             "vault": {self.vault: "Vault's API", self.vault_cluster: "Vault's cluster port"},
         }

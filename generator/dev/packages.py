@@ -1,4 +1,4 @@
-"""Programs that the system's own packages have: PostgreSQL, Redis, nginx."""
+"""Programs that the system's own packages have: PostgreSQL, pgBackRest, Redis, nginx."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class Package:
 
 CLUSTER = (
     Package("postgresql", "postgres", ("postgresql",)),
+    Package("pgbackrest", "pgbackrest"),
     Package("redis-server", "redis-server", ("redis-server",)),
     Package("nginx", "nginx", ("nginx",)),
 )

@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowrex.errors import UsageError
-from generator.dev import configure, consul, fleet, layer, leftovers, ports, process, s3, state
+from generator.dev import (
+    configure,
+    consul,
+    fleet,
+    layer,
+    leftovers,
+    ports,
+    postgres,
+    process,
+    s3,
+    state,
+)
 from generator.dev.layout import DEFAULT_BASE, MAX_NODES, Layout, Node
 from generator.dev.settings import Settings
 from generator.dev.supervise import Cancelled, Started, Supervisor
@@ -139,6 +150,7 @@ class _Rise:
             steps += self._first_half(target)
         self._together(
             partial(self._redis, target),
+            partial(self._archive, target),
             partial(self._nomad, first),
             *(partial(self._consul, node) for node in further),
         )
@@ -183,6 +195,22 @@ class _Rise:
 
         self._supervisor.ensure(fleet.cache(self._layout, prepare))
 
+    def _archive(self, target: Target) -> None:
+        from generator.dev import archive
+
+        if postgres.socket_dir(self._layout) is None:
+            self._tell("PostgreSQL archives nothing: FLOWREX_DEV_DIR is too long for its socket")
+            return
+        binary = self._binaries["versitygw"]
+        region = self._environment.s3.region
+        certificate = archive.certificate(self._layout, target)
+        started = self._supervisor.ensure(
+            fleet.secure_store(self._layout, binary.path, binary.version, region, certificate)
+        )
+        another = archive.configure(self._layout, target)
+        if another or started.action != "kept" or self._did(postgres.PRIMARY) != "kept":
+            archive.create_stanza(self._layout, self._tell)
+
     def _nomad(self, node: Node) -> None:
         binary = self._binaries["nomad"]
         self._supervisor.ensure(fleet.nomad_agent(self._layout, node, binary.path, binary.version))
@@ -218,6 +246,9 @@ class _Rise:
     def _plugin(self) -> Path | None:
         binary = self._binaries.get("postgresql-database-plugin")
         return binary.path.resolve() if binary else None
+
+    def _did(self, server: str) -> str:
+        return next(done.action for done in self._supervisor.done if done.name == server)
 
     def _changed(self) -> bool:
         return any(done.action != "kept" for done in self._supervisor.done)

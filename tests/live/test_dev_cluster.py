@@ -22,7 +22,16 @@ import pytest
 from tests.cluster import Cluster, eventually, running
 
 BASE = int(os.environ.get("FLOWREX_TEST_DEV_PORT_BASE", "28000"))
-SERVERS = ("postgres", "postgres-replica", "s3", "consul-1", "vault", "redis", "nomad-1")
+SERVERS = (
+    "postgres",
+    "postgres-replica",
+    "s3",
+    "s3-tls",
+    "consul-1",
+    "vault",
+    "redis",
+    "nomad-1",
+)
 
 # A task that nginx and PostgreSQL would be proud of: it forgets its environment, leaves its
 # session, and ignores the request to stop.

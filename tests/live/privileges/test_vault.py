@@ -28,19 +28,20 @@ GRANTED = {
     "migrate": OF_A_TOKEN | KEEPING_A_LEASE | {"database/creds/migrate": ["read"]},
     "worker": OF_A_TOKEN | KEEPING_A_LEASE | {"database/creds/worker": ["read"]},
     "nginx": OF_A_TOKEN | {"kv/data/flowrex/nginx": ["read"]},
-    "agent": OF_A_TOKEN | {"kv/data/flowrex/agent": ["read"]},
+    "agent": OF_A_TOKEN | {"kv/data/flowrex/agent": ["read"], "kv/data/flowrex/physical": ["read"]},
     "operator": OF_A_TOKEN
     | {
         "kv/metadata/flowrex/": ["list", "read"],
         "kv/metadata/flowrex/backend": ["list", "read"],
         "kv/metadata/flowrex/nginx": ["list", "read"],
         "kv/metadata/flowrex/agent": ["list", "read"],
+        "kv/metadata/flowrex/physical": ["list", "read"],
         "database/roles/backend": ["read"],
         "database/roles/migrate": ["read"],
     },
 }
 
-WITH_SECRETS = ("backend", "nginx", "agent")
+WITH_SECRETS = ("backend", "nginx", "agent", "physical")
 WITH_LOGINS = ("backend", "migrate", "worker")
 
 OUR_PATHS = [
@@ -71,6 +72,7 @@ READS = [
     "kv/data/flowrex/backend",
     "kv/data/flowrex/nginx",
     "kv/data/flowrex/agent",
+    "kv/data/flowrex/physical",
     "kv/data/flowrex/other",
     "kv/metadata/flowrex/backend",
     "database/creds/backend",

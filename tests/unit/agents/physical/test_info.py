@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
 
 from agents.physical.info import before, parse
-from flowrex.errors import ServerRefused
+from flowrex.errors import ServerRefused, ServerUnreachable
 from tests.unit.agents.physical.repository import DIFF, FULL, backup, document
 
 FIRST = datetime(2026, 2, 1, 2, 0, tzinfo=UTC)
@@ -42,6 +43,24 @@ def test_a_missing_stanza_is_none() -> None:
 
 def test_what_is_wrong_is_kept() -> None:
     assert parse(document(code=4, message="mixed"), "flowrex").problem == "mixed"
+
+
+def test_a_store_that_is_away_is_not_a_stanza_that_is_missing() -> None:
+    away = {"key": 1, "status": {"code": 99, "message": "unable to connect to 'localhost:1'"}}
+    text = json.dumps(
+        [
+            {
+                "archive": [],
+                "backup": [],
+                "db": [],
+                "name": "flowrex",
+                "repo": [away],
+                "status": {"code": 99, "message": "other"},
+            }
+        ]
+    )
+    with pytest.raises(ServerUnreachable, match="unable to connect"):
+        parse(text, "flowrex")
 
 
 def test_a_backup_of_faulty_pages_is_not_the_newest_good_one() -> None:

@@ -58,7 +58,7 @@ def test_only_whole_segments_count_as_archived() -> None:
 
 
 def test_neighbours_have_no_gap() -> None:
-    assert gaps(segments(1, 3, 1, 2)) == ()
+    assert gaps(segments(1, 1, 2, 3)) == ()
     assert gaps([]) == ()
 
 

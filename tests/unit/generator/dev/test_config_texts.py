@@ -110,6 +110,26 @@ def test_postgres_keeps_what_it_was_told() -> None:
     assert "primary_conninfo" not in text
 
 
+def test_the_primary_archives_and_never_calls_a_failure_a_success() -> None:
+    text = postgres.primary_settings(LAYOUT)
+    command = next(line for line in text.splitlines() if line.startswith("archive_command"))
+    assert "archive_mode = on" in text
+    assert command.endswith("archive-push %p'")
+    assert "||" not in command
+    assert f"unix_socket_directories = '{LAYOUT.data('postgres')}'" in text
+
+
+def test_the_replica_archives_nothing() -> None:
+    assert "archive_mode" not in postgres.settings("postgres-replica", 20033, primary="host=x")
+
+
+def test_where_the_socket_has_no_place_nothing_is_archived() -> None:
+    deep = Layout(Path("/" + "x" * 100), 20000)
+    assert postgres.socket_dir(deep) is None
+    assert "archive_command" not in postgres.primary_settings(deep)
+    assert "unix_socket_directories = ''" in postgres.primary_settings(deep)
+
+
 def test_the_replica_names_its_primary() -> None:
     text = postgres.settings("postgres-replica", 20033, primary="host=127.0.0.1 port=20032")
     assert "primary_conninfo = 'host=127.0.0.1 port=20032'" in text

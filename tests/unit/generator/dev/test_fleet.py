@@ -15,9 +15,10 @@ def test_who_needs_another_server_is_stopped_before_it() -> None:
         "vault",
         "consul-2",
         "consul-1",
-        "s3",
         "postgres-replica",
         "postgres",
+        "s3-tls",
+        "s3",
     ]
 
 

@@ -27,7 +27,15 @@ def test_the_largest_cluster_stays_within_its_span() -> None:
 
 @pytest.mark.parametrize(
     ("name", "offset"),
-    [("postgres", 32), ("replica", 33), ("redis", 79), ("s3", 70), ("nginx", 80), ("vault", 82)],
+    [
+        ("postgres", 32),
+        ("replica", 33),
+        ("redis", 79),
+        ("s3", 70),
+        ("s3_tls", 71),
+        ("nginx", 80),
+        ("vault", 82),
+    ],
 )
 def test_a_server_is_at_its_offset_from_the_base(name: str, offset: int) -> None:
     assert getattr(Layout(Path("/s"), 24000), name) == 24000 + offset

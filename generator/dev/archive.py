@@ -1,0 +1,148 @@
+"""What PostgreSQL archives its WAL through: the S3 gateway over TLS, and pgBackRest's stanza."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowrex import pgbackrest
+from flowrex.errors import ServerRefused
+from flowrex.files import write_atomic
+from flowrex.secret import Secret
+from generator.bootstrap import vault_pki, vault_secrets
+from generator.dev import postgres, postgres_install, s3, s3_agent
+from generator.dev.layout import HOST, MARKER, Layout
+from generator.dev.process import plain_environ
+
+if TYPE_CHECKING:
+    from generator.bootstrap import Target
+
+# The authority's limit is 30 days; `up` renews it long before.
+_CERTIFICATE_TTL = "720h"
+_RENEW_AFTER_S = 10 * 86400
+_LIMIT_S = 90
+
+
+def certificate(layout: Layout, target: Target) -> str:
+    """Return the gateway's certificate, issued by Vault where there is none or it is old.
+
+    Args:
+        layout: the cluster.
+        target: Vault, with its authority made.
+    """
+    home = layout.data(s3.SECURE)
+    s3.prepare_secure(layout)
+    shown, authority = home / "certificate.pem", _authority(layout)
+    pki = target.environment.vault.pki_mount
+    signed_by = (target.vault.read(f"{pki}/cert/ca") or {}).get("certificate", "").strip()
+    if _fresh(shown) and authority.exists() and authority.read_text().strip() == signed_by:
+        return shown.read_text()
+    made = target.vault.write(
+        f"{pki}/issue/{vault_pki.ROLE}",
+        {"common_name": "localhost", "ip_sans": HOST, "ttl": _CERTIFICATE_TTL},
+    )
+    write_atomic(home / "key.pem", made["private_key"] + "\n", mode=0o600)
+    write_atomic(authority, signed_by + "\n", mode=0o644)
+    # Last: it tells that the others are there.
+    write_atomic(shown, made["certificate"] + "\n", mode=0o600)
+    return shown.read_text()
+
+
+def configure(layout: Layout, target: Target) -> bool:
+    """Write pgBackRest's configuration; return whether it is another than before.
+
+    Args:
+        layout: the cluster.
+        target: Vault, which keeps the passphrase, and the environment's settings.
+
+    Raises:
+        ServerRefused: Vault has no passphrase.
+    """
+    environment = target.environment
+    kept = target.vault.kv_read(vault_secrets.PHYSICAL, mount=environment.vault.kv_mount) or {}
+    if "passphrase" not in kept:
+        raise ServerRefused(
+            f"Vault has no passphrase in {vault_secrets.PHYSICAL}",
+            hint="`flowrexctl bootstrap dev` makes one.",
+        )
+    home = layout.data(postgres.PRIMARY)
+    access, secret = s3_agent.key(layout)
+    text = pgbackrest.configuration(
+        pgbackrest.Stanza(
+            name=postgres.STANZA,
+            data=home / "pgdata",
+            port=layout.postgres,
+            database=environment.postgres.database,
+            user=pgbackrest.ROLE,
+            lock_dir=home / "pgbackrest-lock",
+            socket=postgres.socket_dir(layout),
+            # PostgreSQL's stop waits for a push that is under way.
+            io_timeout_s=5,
+        ),
+        pgbackrest.Repository(
+            endpoint=layout.s3_tls_address,
+            region=environment.s3.region,
+            bucket=environment.s3.backups_bucket,
+            prefix=pgbackrest.DEFAULT_PREFIX,
+            access_key=access,
+            secret_key=secret,
+            passphrase=kept["passphrase"],
+            ca_file=_authority(layout),
+        ),
+    )
+    lock = home / "pgbackrest-lock"
+    lock.mkdir(mode=0o770, exist_ok=True)
+    _give(lock)
+    path = postgres.archive_config(layout)
+    if path.exists() and Secret(path.read_text()) == text:
+        return False
+    write_atomic(path, text.reveal(), mode=0o600)
+    _give(path)
+    return True
+
+
+def create_stanza(layout: Layout, tell: Callable[[str], None]) -> None:
+    """Make pgBackRest's stanza, or compare the one that is there with PostgreSQL.
+
+    Raises:
+        ServerRefused: pgBackRest can't, and says why.
+    """
+    owner = postgres_install.user()
+    begun = time.monotonic()
+    done = subprocess.run(
+        pgbackrest.stanza_create(postgres.archive_config(layout), postgres.STANZA),
+        cwd=layout.data(postgres.PRIMARY),
+        env=plain_environ((MARKER, str(layout.root)), {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_LIMIT_S,
+        check=False,
+        user=owner,
+        group=owner,
+        extra_groups=[] if owner else None,
+    )
+    if done.returncode:
+        raise ServerRefused(
+            f"pgBackRest can't make its stanza: {done.stderr.strip()}",
+            hint=f"`flowrexctl dev logs {postgres.PRIMARY}` may tell more.",
+        )
+    tell(f"archiving to {pgbackrest.DEFAULT_PREFIX} ({time.monotonic() - begun:.1f} s)")
+
+
+def _authority(layout: Layout) -> Path:
+    """Return the file of the authority that signed the gateway's certificate."""
+    return layout.data(postgres.PRIMARY) / "s3-ca.pem"
+
+
+def _fresh(path: Path) -> bool:
+    return path.exists() and time.time() - path.stat().st_mtime < _RENEW_AFTER_S
+
+
+def _give(path: Path) -> None:
+    if owner := postgres_install.user():
+        shutil.chown(path, owner, owner)
