@@ -25,8 +25,17 @@ _MARK = "--flowrex-answered--"
 _ALIVE = "keepalives_idle=30 keepalives_interval=10 keepalives_count=6"
 _END_WITHIN_S = 5.0
 _MOST_WORDS = 4000
+_NO_FILE = "/nonexistent"
 
 Tick = Callable[[], None]
+
+
+class ProgramFailed(ServerRefused):
+    """One of PostgreSQL's programs, or the server through it, refuses what it was given."""
+
+
+class NoSpace(ServerRefused):
+    """A disk is full."""
 
 
 class ConflictWithRecovery(ServerRefused):
@@ -111,8 +120,8 @@ class Access:
             "PGCLIENTENCODING": "UTF8",
             "PGOPTIONS": self.session_options,
             # Neither a password nor a service of whoever runs this may matter.
-            "PGPASSFILE": str(self.passfile or os.devnull),
-            "PGSERVICEFILE": os.devnull,
+            "PGPASSFILE": str(self.passfile or _NO_FILE),
+            "PGSERVICEFILE": _NO_FILE,
         }
         if self.ca_file:
             found["PGSSLROOTCERT"] = self.ca_file
@@ -277,7 +286,9 @@ def failure(program: str, status: int | None, said: str, where: str) -> FlowrexE
         return ConflictWithRecovery(text)
     if _gone(said):
         return ServerUnreachable(text, hint="Look whether PostgreSQL runs there.")
-    return ServerRefused(text)
+    if "No space left on device" in said:
+        return NoSpace(text, hint="Make room there, and try again.")
+    return ProgramFailed(text)
 
 
 def _gone(said: str) -> bool:

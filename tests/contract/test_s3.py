@@ -13,33 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from flowrex.errors import NotFound, PermissionRefused, ServerRefused, ServerUnreachable
+from flowrex.errors import NotFound, PermissionRefused, ServerRefused
 from flowrex.s3 import ObjectExists, S3Client, WrongChecksum, public_read_policy
-from flowrex.secret import Secret
 from flowrex.testing.s3 import FakeS3
-from tests.cluster import eventually
-from tests.contract import own
+from tests import gateway
 
-ACCESS, SECRET = "contract", "contract-secret"
 Store = S3Client | FakeS3
 
 
 @pytest.fixture(scope="session")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a gateway of this test run's own."""
-    folder = tmp_path_factory.mktemp("s3")
-    for name in ("iam", "versions", "buckets", "attributes"):
-        (folder / name).mkdir()
-    address = f"127.0.0.1:{own.free_ports(1)[0]}"
-    # The gateway compares these paths as texts: they must be absolute.
-    command = [own.program("versitygw"), "--port", address, "--iam-dir", folder / "iam", "posix",
-               "--sidecar", folder / "attributes", "--versioning-dir", folder / "versions",
-               folder / "buckets"]  # fmt: skip
-    keys = {"ROOT_ACCESS_KEY": ACCESS, "ROOT_SECRET_KEY": SECRET}
-    with own.running(command, folder, environ=keys):
-        client = _client(f"http://{address}")
-        eventually(lambda: _answers(client), every=0.05, what="the gateway answers")
-        yield f"http://{address}"
+    with gateway.running(tmp_path_factory.mktemp("s3")) as address:
+        yield address
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -47,7 +33,7 @@ def store(request: pytest.FixtureRequest) -> Store:
     """The store, once in memory and once the real one."""
     if request.param == "fake":
         return FakeS3()
-    return _client(request.getfixturevalue("gateway"))
+    return gateway.client(request.getfixturevalue("address"))
 
 
 @pytest.fixture
@@ -273,8 +259,8 @@ class TestTheGatewayAlone:
     """What the store in memory has no notion of."""
 
     @pytest.fixture
-    def store(self, gateway: str) -> S3Client:
-        return _client(gateway)
+    def store(self, address: str) -> S3Client:
+        return gateway.client(address)
 
     def test_a_readable_bucket_gives_objects_and_no_list(
         self, store: S3Client, bucket: str, file: Path
@@ -285,9 +271,9 @@ class TestTheGatewayAlone:
         assert _fetch(store.url(bucket, "key")) == 200
         assert _fetch(f"{store.endpoint}/{bucket}") == 403
 
-    def test_a_wrong_key_is_refused_without_being_shown(self, gateway: str) -> None:
+    def test_a_wrong_key_is_refused_without_being_shown(self, address: str) -> None:
         with pytest.raises(PermissionRefused) as caught:
-            _client(gateway, "wrong-secret").list_buckets()
+            gateway.client(address, "wrong-secret").list_buckets()
         assert "wrong-secret" not in caught.value.message
 
     def test_retention_is_set_and_lifecycle_is_said_to_be_missing(
@@ -297,18 +283,6 @@ class TestTheGatewayAlone:
         store.ensure_bucket(locked, object_lock=True)
         store.set_default_retention(locked, 30, "GOVERNANCE")
         assert store.set_lifecycle(locked, expire_days=30) is False
-
-
-def _client(endpoint: str, secret: str = SECRET) -> S3Client:
-    return S3Client(endpoint, "us-east-1", Secret(ACCESS), Secret(secret), timeout_s=5)
-
-
-def _answers(client: S3Client) -> bool:
-    try:
-        client.list_buckets()
-    except ServerUnreachable:
-        return False
-    return True
 
 
 def _fetch(url: str) -> int:

@@ -8,7 +8,7 @@ import pytest
 from flowrex.errors import PermissionRefused, ServerRefused
 from flowrex.secret import Secret
 from flowrex.vault import VaultClient
-from generator.bootstrap import Target, vault_auth
+from generator.bootstrap import Target, vault_auth, vault_database
 from tests.cluster import Cluster
 from tests.live.privileges.conftest import VAULT_LOGIN
 from tests.live.privileges.identities import Signer
@@ -28,7 +28,17 @@ GRANTED = {
     "migrate": OF_A_TOKEN | KEEPING_A_LEASE | {"database/creds/migrate": ["read"]},
     "worker": OF_A_TOKEN | KEEPING_A_LEASE | {"database/creds/worker": ["read"]},
     "nginx": OF_A_TOKEN | {"kv/data/flowrex/nginx": ["read"]},
-    "agent": OF_A_TOKEN | {"kv/data/flowrex/agent": ["read"], "kv/data/flowrex/physical": ["read"]},
+    "agent": OF_A_TOKEN
+    | KEEPING_A_LEASE
+    | {
+        "sys/leases/revoke": ["update"],
+        "kv/data/flowrex/agent": ["read"],
+        "kv/data/flowrex/physical": ["read"],
+        "database/creds/backup": ["read"],
+        "database/creds/restore": ["read"],
+        "transit/datakey/plaintext/flowrex-backup": ["update"],
+        "transit/decrypt/flowrex-backup": ["update"],
+    },
     "operator": OF_A_TOKEN
     | {
         "kv/metadata/flowrex/": ["list", "read"],
@@ -42,12 +52,15 @@ GRANTED = {
 }
 
 WITH_SECRETS = ("backend", "nginx", "agent", "physical")
-WITH_LOGINS = ("backend", "migrate", "worker")
 
 OUR_PATHS = [
     *(f"kv/{kind}/flowrex/{who}" for kind in ("data", "metadata") for who in WITH_SECRETS),
     *(f"kv/{kind}/flowrex/{who}" for kind in ("delete", "destroy") for who in WITH_SECRETS),
-    *(f"database/{kind}/{job}" for kind in ("creds", "roles") for job in WITH_LOGINS),
+    *(f"database/{kind}/{role}" for kind in ("creds", "roles") for role in vault_database.ROLES),
+    *(
+        f"transit/{what}/flowrex-backup"
+        for what in ("keys", "encrypt", "decrypt", "rewrap", "export/encryption-key", "backup")
+    ),
     *(
         "kv/metadata/",
         "kv/metadata/flowrex/",

@@ -1,0 +1,31 @@
+"""First of all: without any fault, a backup is taken, read, restored and compared."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.backup.conftest import World
+
+pytestmark = pytest.mark.ci
+
+
+def test_a_backup_is_taken_read_and_restored(world: World) -> None:
+    manifest = world.take()
+    assert manifest.rows["public.orders"] == 2000
+    assert manifest.schema_revision == "0007"
+    assert world.verify(manifest.name).details["entries"] > 5
+    assert world.drill(manifest.name).good
+    (backup,) = world.books.list().backups
+    assert backup.good
+
+
+def test_the_counts_are_of_the_same_moment_as_the_dump(world: World) -> None:
+    # Rows that come in while the dump is under way are neither in it nor counted.
+    added = []
+
+    def meanwhile(message: str) -> None:
+        if message.startswith("dumping") and not added:
+            added.append(world.postgres.fill(10))
+
+    manifest = world.take(progress=meanwhile)
+    assert world.drill(manifest.name).good
