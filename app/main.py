@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from app.audit.file import AuditFile
+from app.audit.trail import Trail
 from app.brokers.paper import PaperBroker
 from app.cache import Cache
 from app.consul import Connector
@@ -15,6 +19,7 @@ from app.drain import Drain
 from app.emergency import EmergencyWatch
 from app.health import Probe
 from app.metrics import Metrics
+from app.middleware.audit import Audit
 from app.middleware.draining import CloseWhileDraining
 from app.middleware.observe import Observe
 from app.middleware.request_id import RequestId
@@ -55,6 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
             await watch.stop()
             await services.cache.close()
             await services.database.stop()
+            await asyncio.to_thread(services.trail.close)
 
     app = FastAPI(
         title="Flowrex",
@@ -75,6 +81,7 @@ def assemble(app: FastAPI, services: Services) -> FastAPI:
     for error, handler in HANDLERS.items():
         app.add_exception_handler(error, handler)
     # The last one added stands outermost.
+    app.add_middleware(Audit, trail=services.trail)
     app.add_middleware(Observe, metrics=services.metrics)
     app.add_middleware(CloseWhileDraining, drain=services.drain)
     app.add_middleware(RequestId)
@@ -103,12 +110,18 @@ def wire(settings: Settings, switch: Callable[[], State]) -> Services:
         database=database,
         cache=cache,
         switch=switch,
+        trail=Trail(AuditFile(settings.audit_dir, file_name()), counted),
         trading=Trading(database, PaperBroker(), switch, counted),
         probes={
             "database": Probe("database", lambda: check(database)),
             "redis": Probe("redis", cache.check),
         },
     )
+
+
+def file_name() -> str:
+    """Return a name for this process's audit file that no other process ever has."""
+    return f"backend-{os.getpid()}-{time.time_ns()}"
 
 
 def _watch(services: Services, switch: Switch) -> EmergencyWatch:

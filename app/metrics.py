@@ -106,6 +106,12 @@ class Metrics:
             ["place", "level", "rule"],
             registry=self.registry,
         )
+        self.audit_records = Counter(
+            "audit_records_total",
+            "Records for the audit trail, by whether they reached the disk.",
+            ["result"],
+            registry=self.registry,
+        )
         self.emergency_level = Gauge(
             "flowrex_emergency_level",
             "What is stopped: 0 nothing, 1 halt, 2 cancel, 3 flatten, 4 stop; the highest of all "
@@ -130,6 +136,7 @@ class Metrics:
         # A counter that does not exist yet can't be alerted on: its first increase is unseen.
         for result in ("success", "failure"):
             self.rotations.labels(result=result)
+            self.audit_records.labels(result=result)
         for side in ("buy", "sell"):
             self.trades.labels(side=side)
 

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import JSONResponse
 
+from app.audit.note import note
 from app.services import Services
 from app.store.errors import DatabaseUnavailable
 from app.trading import KeyReused, OrderRefused, UnknownInstrument
@@ -32,6 +33,7 @@ async def _order_refused(request: Request, error: OrderRefused) -> JSONResponse:
     services.metrics.refused.labels(
         place=error.place, level=error.level.word, rule=error.rule
     ).inc()
+    note(request, place=error.place, rule=error.rule, level=error.level.word)
     status = _STATUS.get(error.rule, 422)
     retry = {"Retry-After": str(_EMERGENCY_RETRY_S)} if status == 503 else {}
     return _answer(

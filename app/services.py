@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.audit.trail import Trail
 from app.cache import Cache
 from app.drain import Drain
 from app.health import Probe
@@ -29,6 +30,7 @@ class Services:
         database: PostgreSQL.
         cache: Redis.
         switch: the kill switch's state, as the API asks for it.
+        trail: the audit trail.
         trading: the order path, which asks for itself.
         probes: how each dependency is asked for its health.
     """
@@ -39,6 +41,7 @@ class Services:
     database: Database
     cache: Cache
     switch: Callable[[], State]
+    trail: Trail
     trading: Trading
     probes: Mapping[str, Probe]
 

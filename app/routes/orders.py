@@ -9,9 +9,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.audit.note import note
 from app.domain.orders import Order
 from app.domain.risk import MAX_ORDER_QUANTITY
 from app.services import Wired
@@ -80,6 +81,7 @@ def admitted(services: Wired, wanted: NewOrder) -> Order:
 @router.post("", response_model=PlacedOrder, status_code=201)
 async def place(
     services: Wired,
+    request: Request,
     response: Response,
     order: Annotated[Order, Depends(admitted)],
     key: Key,
@@ -90,6 +92,7 @@ async def place(
     if placed.replayed:
         response.status_code = 200
         response.headers["Idempotent-Replayed"] = "true"
+    note(request, order=placed.row["id"], outcome=placed.row["status"], replayed=placed.replayed)
     return _document(placed.row)
 
 
@@ -106,10 +109,14 @@ async def newest(
 
 @router.delete("/{order_id}", response_model=PlacedOrder)
 async def cancel(
-    services: Wired, order_id: Annotated[str, Path(pattern=_ID)], actor: Actor
+    services: Wired,
+    request: Request,
+    order_id: Annotated[str, Path(pattern=_ID)],
+    actor: Actor,
 ) -> dict[str, Any]:
     """Cancel an order that rests; one that is cancelled already is no error."""
     outcome, row = await services.trading.cancel(order_id)
+    note(request, order=order_id, outcome=outcome)
     if row is None:
         raise HTTPException(404, f"there is no order {order_id}")
     if outcome == "filled":
