@@ -39,6 +39,20 @@ class Part:
         return all(getattr(old, name) == getattr(new, name) for name in self.sections)
 
 
+def _emergency(context: Context) -> list[Task]:
+    from agents.emergency.backup import through
+    from agents.emergency.task import Emergency
+
+    handling = handlers(context.settings).get("backup")
+    return [Emergency(context, through(handling, context) if handling else None)]
+
+
+def _notify(context: Context) -> list[Task]:
+    from agents.notify.task import Notify
+
+    return [Notify(context)]
+
+
 def _requests(context: Context) -> list[Task]:
     from agents.requests.task import Requests
 
@@ -55,7 +69,11 @@ def handlers(settings: Agent) -> dict[str, Handling]:
 
 
 # In the order of the starts; the stops are in reverse.
-PARTS: tuple[Part, ...] = (Part("requests", ("requests", "consul"), _requests, on=lambda _: True),)
+PARTS: tuple[Part, ...] = (
+    Part("notify", ("notify",), _notify, on=lambda _: True),
+    Part("emergency", ("emergency", "notify", "consul"), _emergency, lambda s: s.emergency.enabled),
+    Part("requests", ("requests", "consul"), _requests, on=lambda _: True),
+)
 
 
 def enabled(settings: Agent) -> list[str]:

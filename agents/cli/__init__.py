@@ -14,6 +14,7 @@ VERBS = {
     "check-config": "Check the configuration and say every mistake's file and line.",
     "status": "Show what the running agent does, and what fails.",
     "install": "Write the unit, the user and a configuration to begin with.",
+    "emergency": "Show the emergency as this node sees it, and what it does in one.",
 }
 
 

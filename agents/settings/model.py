@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from agents.settings.emergency import Emergency, Notify
 from agents.settings.requests import Requests
 from flowrex.settings.declare import Duration, setting
 
@@ -106,3 +107,5 @@ class Agent:
     status: Status = setting("")
     tasks: Tasks = setting("")
     requests: Requests = setting("")
+    emergency: Emergency = setting("")
+    notify: Notify = setting("")

@@ -1,0 +1,225 @@
+"""The node's own programs, run at each change of the emergency.
+
+Each is an executable in one folder, run in the order of the names, one at a time, by the agent's
+user, in a session of its own, in `/`. It gets the change as JSON on standard input and as
+environment variables. Nobody but root or the agent's user may be able to change it or its folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from flowrex.emergency import Emergency
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LEFT_OVER = (".bak", ".orig", ".dpkg-old", ".dpkg-new", ".dpkg-dist", ".rpmsave", ".rpmnew")
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_TERM_S = 3.0
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """Why hooks are run.
+
+    Attributes:
+        node: this node.
+        environment: its environment.
+        change: the change's name, the same after a restart.
+        index: Consul's index of the switch.
+        emergency: what the switch says.
+        seen: when this node saw it.
+        attempt: 1, or more where an earlier run was cut off.
+    """
+
+    node: str
+    environment: str
+    change: str
+    index: int
+    emergency: Emergency
+    seen: str
+    attempt: int
+
+    def document(self) -> dict[str, object]:
+        """Return what a hook reads on standard input."""
+        said = self.emergency
+        return {
+            "node": self.node,
+            "environment": self.environment,
+            "change": self.change,
+            "index": self.index,
+            "level": said.level.word,
+            "reason": said.reason,
+            "by": said.by,
+            "at": said.at,
+            "problem": said.problem,
+            "seen": self.seen,
+            "attempt": self.attempt,
+        }
+
+    def environ(self) -> dict[str, str]:
+        """Return a hook's whole environment."""
+        said = self.emergency
+        named = {
+            "FLOWREX_NODE": self.node,
+            "FLOWREX_ENVIRONMENT": self.environment,
+            "FLOWREX_CHANGE": self.change,
+            "FLOWREX_LEVEL": said.level.word,
+            "FLOWREX_REASON": said.reason,
+            "FLOWREX_BY": said.by,
+            "FLOWREX_AT": said.at,
+            "FLOWREX_ATTEMPT": str(self.attempt),
+        }
+        return {"PATH": _PATH, "LANG": "C.UTF-8"} | {
+            name: text.replace("\0", "") for name, text in named.items()
+        }
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a hook ended.
+
+    Attributes:
+        ok: whether it ended with 0 in time.
+        sentence: how, for status and log.
+        output: the beginning of what it said, standard error included.
+    """
+
+    ok: bool
+    sentence: str
+    output: str = ""
+
+
+def names(folder: Path) -> list[str]:
+    """Return the names of the files that are meant as hooks, in their order.
+
+    Editors' and packages' leftovers are none. A folder that is not there has none.
+    """
+    try:
+        found = [path.name for path in folder.iterdir()]
+    except FileNotFoundError:
+        return []
+    except OSError:
+        return []  # `objection` says why, for the folder
+    return sorted(n for n in found if _NAME.fullmatch(n) and not n.endswith(_LEFT_OVER))
+
+
+def objection(path: Path, uid: int) -> str:
+    """Return why a hook is not run; empty where it may be.
+
+    Args:
+        path: the hook.
+        uid: the agent's user.
+    """
+    for one in (path.parent, path):
+        try:
+            # The link's target counts, and where it stands.
+            status = one.resolve(strict=True).stat()
+        except OSError as error:
+            return f"{one} can't be looked at: {error.strerror}"
+        if status.st_uid not in (0, uid):
+            return f"{one} belongs to user {status.st_uid}, not to root or the agent"
+        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return f"{one} can be written by others (mode {stat.S_IMODE(status.st_mode):04o})"
+    if path.resolve().parent != path.parent.resolve():
+        return f"{path} leads out of its folder, to {path.resolve()}"
+    if not stat.S_ISREG(status.st_mode):
+        return f"{path} is no file"
+    if not os.access(path, os.X_OK):
+        return f"{path} is not executable"
+    return ""
+
+
+def run(
+    path: Path, occasion: Occasion, *, timeout_s: float, keep: int, uid: int | None = None
+) -> Result:
+    """Run one hook to its end, or to its timeout.
+
+    Args:
+        path: the hook.
+        occasion: why.
+        timeout_s: seconds after which it and what it has started are killed.
+        keep: bytes of its output to return; the rest is read and counted.
+        uid: the agent's user; this process's unless given.
+    """
+    if why := objection(path, os.getuid() if uid is None else uid):
+        return Result(False, f"not run: {why}")
+    try:
+        process = subprocess.Popen(
+            [str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env=occasion.environ(),
+            start_new_session=True,
+        )
+    except OSError as error:
+        return Result(False, f"could not be started: {error.strerror}")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    said = _Output(process.stdout, keep)
+    feeding = threading.Thread(target=_feed, args=(process.stdin, occasion.document()), daemon=True)
+    feeding.start()
+    try:
+        status = process.wait(timeout_s)
+        sentence = f"ended with {status}" if status >= 0 else f"was killed by signal {-status}"
+    except subprocess.TimeoutExpired:
+        status = 1
+        sentence = f"was killed after {timeout_s:.0f} s"
+        _end(process)
+    # What it has left behind would hold the pipe open, and outlive the agent's view.
+    _signal(process.pid, signal.SIGKILL)
+    return Result(status == 0, sentence, said.text())
+
+
+class _Output:
+    """What a hook says: its beginning is kept, all of it is read."""
+
+    def __init__(self, stream: IO[bytes], keep: int) -> None:
+        self._stream, self._keep = stream, keep
+        self._kept = bytearray()
+        self._all = 0
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        while piece := self._stream.read1(65536):  # type: ignore[attr-defined]
+            self._all += len(piece)
+            self._kept += piece[: max(0, self._keep - len(self._kept))]
+
+    def text(self) -> str:
+        self._thread.join(_TERM_S)
+        text = bytes(self._kept).decode(errors="replace")
+        left = self._all - len(self._kept)
+        return f"{text}\n({left} bytes more)" if left > 0 else text
+
+
+def _feed(stream: IO[bytes], document: Mapping[str, object]) -> None:
+    with suppress(OSError):  # it need not read what it is given
+        stream.write(json.dumps(document).encode() + b"\n")
+        stream.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    _signal(process.pid, signal.SIGTERM)
+    try:
+        process.wait(_TERM_S)
+    except subprocess.TimeoutExpired:
+        _signal(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # it is gone
+        os.killpg(group, number)

@@ -1,0 +1,72 @@
+"""What a node does in an emergency, and whom it tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from flowrex.settings.declare import Duration, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """The node's own programs."""
+
+    dir: str = setting(
+        "Folder of executables that are run at each change of the emergency, in the order of their "
+        "names.",
+        pattern=r"/.*",
+    )
+    timeout: Duration = setting("Time after which one is killed.")
+    output: int = setting("Bytes of its output that are logged.", minimum=0, maximum=1_000_000)
+    repeat: bool = setting(
+        "Whether one that a dying agent cut off is run again; FLOWREX_ATTEMPT tells it so."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emergency:
+    """The emergency watch."""
+
+    enabled: bool = setting("Whether this node follows the kill switch.")
+    grace: Duration = setting("Time without a word of Consul after which the state is unknown.")
+    backup: bool = setting("Whether a backup is taken at once, where this node makes any.")
+    hooks: Hooks = setting("")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhook:
+    """Messages to a chat: JSON with `text`, as Slack and Mattermost take it."""
+
+    enabled: bool = setting("Whether messages go there.")
+    timeout: Duration = setting("Time for one try.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """Messages by e-mail."""
+
+    enabled: bool = setting("Whether messages go there.")
+    host: str = setting("The mail server.")
+    port: int = setting("Its TCP port.", minimum=1, maximum=65535)
+    tls: Literal["starttls", "tls", "none"] = setting(
+        "How the connection is encrypted; `none` to this machine only."
+    )
+    ca_file: str | None = setting("Certificates that its own is checked by; null: the system's.")
+    user: str | None = setting("Who logs in; null: nobody does.")
+    sender: str = setting("The address that messages are from.", pattern=r"[^@\s]+@[^@\s]+")
+    recipients: tuple[str, ...] | None = setting("The addresses that messages go to.")
+    timeout: Duration = setting("Time for each step of one try.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notify:
+    """Whom the agent tells."""
+
+    retry: Duration = setting("Time before the second try; it doubles from there.")
+    retry_max: Duration = setting("Most time between two tries.")
+    give_up: Duration = setting(
+        "Age at which a message that could not be sent is put aside, and logged."
+    )
+    webhook: Webhook = setting("")
+    mail: Mail = setting("")
