@@ -114,7 +114,7 @@ class EmergencyWatch:
             if self._changed.is_set():
                 self._changed.clear()
                 self._pending = self._switch.state()
-                _log.warning("the emergency switch", extra=self._pending.as_document())
+                _log.warning("the emergency switch", extra={"switch": self._pending.as_document()})
             self._show()
             if self._pending is not None and not self._never_read(self._pending):
                 await self._settle(self._pending)

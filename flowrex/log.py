@@ -37,7 +37,10 @@ class JsonFormatter(logging.Formatter):
         }
         if (current := request_id.get()) is not None:
             line["request_id"] = current
-        line.update({k: v for k, v in record.__dict__.items() if k not in _STANDARD})
+        for name, value in record.__dict__.items():
+            if name not in _STANDARD:
+                # An extra never takes the place of what every line has.
+                line[f"{name}_" if name in line else name] = value
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, ensure_ascii=False)

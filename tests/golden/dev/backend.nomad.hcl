@@ -82,7 +82,7 @@ job "backend" {
 
         check_restart {
           limit = 3
-          grace = "15s"
+          grace = "30s"
         }
       }
     }

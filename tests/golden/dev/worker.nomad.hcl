@@ -67,7 +67,7 @@ job "worker" {
 
         check_restart {
           limit = 3
-          grace = "15s"
+          grace = "30s"
         }
       }
     }

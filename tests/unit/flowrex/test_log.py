@@ -57,3 +57,10 @@ def test_an_exception_is_a_field(stream: io.StringIO) -> None:
     except ValueError:
         logging.getLogger("x").exception("failed")
     assert "ValueError: bad" in str(line(stream)["exception"])
+
+
+def test_an_extra_never_takes_the_place_of_what_every_line_has(stream: io.StringIO) -> None:
+    logging.getLogger("a").warning("odd", extra={"level": "halt", "service": "another"})
+    found = line(stream)
+    assert (found["level"], found["service"]) == ("warning", "backend")
+    assert (found["level_"], found["service_"]) == ("halt", "another")
