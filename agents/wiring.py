@@ -68,10 +68,17 @@ def handlers(settings: Agent) -> dict[str, Handling]:
     return {}
 
 
+def _audit(context: Context) -> list[Task]:
+    from agents.audit.parts import tasks
+
+    return tasks(context)
+
+
 # In the order of the starts; the stops are in reverse.
 PARTS: tuple[Part, ...] = (
     Part("notify", ("notify",), _notify, on=lambda _: True),
     Part("emergency", ("emergency", "notify", "consul"), _emergency, lambda s: s.emergency.enabled),
+    Part("audit", ("audit", "s3"), _audit, on=lambda settings: settings.audit.enabled),
     Part("requests", ("requests", "consul"), _requests, on=lambda _: True),
 )
 

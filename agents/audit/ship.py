@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from agents.audit.recover import fits, from_sink
 from agents.audit.tail import Tail
 from agents.cursor import Cursor, CursorDamaged, Position, load, save
 from agents.sinks.sink import Occupied, Segment, Sink, Stored
-from flowrex.audit.segment import Head, Opened, SegmentDamaged, compress_head
+from flowrex.audit.segment import FileId, Head, Opened, SegmentDamaged, compress_head
 from flowrex.files import write_atomic
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Counts:
 
 @dataclass
 class Shipper:
-    """One sink and its cursor. `step` is called by one thread at a time.
+    """One sink and its cursor. One step is done at a time, by whichever thread.
 
     Attributes:
         sink: where to.
@@ -66,6 +66,7 @@ class Shipper:
     monotonic: Callable[[], float]
     counts: Counts = field(default_factory=Counts)
     cursor: Cursor | None = None
+    _busy: threading.Lock = field(default_factory=threading.Lock)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -112,6 +113,10 @@ class Shipper:
             FlowrexError: it could not be delivered.
             OSError: the disk is full, or fails.
         """
+        with self._busy:
+            return self._step(flush)
+
+    def _step(self, flush: bool) -> int:
         cursor = self.cursor or self.begin()
         if spooled := self._spooled(cursor):
             return self._deliver(spooled)
@@ -133,6 +138,17 @@ class Shipper:
         with self._lock:
             if self.cursor is not None:
                 self._commit(replace(self.cursor, removed=self.cursor.removed + count))
+
+    def prune(self, kept: Collection[FileId], before: float) -> None:
+        """Drop the positions of files that are gone and were not moved for long.
+
+        Args:
+            kept: the files that there are.
+            before: seconds since the epoch.
+        """
+        with self._lock:
+            if self.cursor is not None:
+                self._commit(self.cursor.pruned(kept, before))
 
     def _next(self, cursor: Cursor, flush: bool) -> Segment | None:
         now = self.monotonic()

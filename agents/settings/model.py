@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from agents.settings.audit import Audit
 from agents.settings.emergency import Emergency, Notify
 from agents.settings.requests import Requests
 from flowrex.settings.declare import Duration, setting
@@ -109,3 +110,4 @@ class Agent:
     requests: Requests = setting("")
     emergency: Emergency = setting("")
     notify: Notify = setting("")
+    audit: Audit = setting("")

@@ -47,6 +47,14 @@ def settings(layout: Layout, environment: Environment) -> dict[str, Any]:
             "backups_bucket": environment.s3.backups_bucket,
             "logs_bucket": environment.s3.logs_bucket,
         },
+        # One agent for all nodes: they are on one machine.
+        "audit": {
+            "sources": {
+                "trading": " ".join(
+                    f"{layout.allocations(node)}/*/alloc/audit/*.jsonl*" for node in layout.nodes
+                )
+            }
+        },
         "http": {"port": layout.agent},
         "status": {"interval": "10s"},
     }

@@ -1,0 +1,164 @@
+"""One sink's shipper in the agent's loop: its thread, its pauses, its bandwidth, its numbers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from agents.audit.choose import choose, lost
+from agents.audit.lag import Lag, lag
+from agents.audit.ship import Shipper
+from agents.backoff import Backoff
+from agents.clock import Clock
+from agents.cursor import Cursor
+from agents.threads import in_daemon_thread
+from flowrex.errors import ConfigurationError, FlowrexError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Lane:
+    """What ships to one sink; another lane's trouble is none of its own.
+
+    Attributes:
+        shipper: does the work.
+        clock: tells the time.
+        backoff: the pauses while the sink fails.
+        bandwidth: bytes a second; 0 for all.
+        flush: ship also what would wait for more.
+        lag: how far behind it was at the last poll.
+        failures: how often it failed since the start.
+        lost: bytes that were cut off before they were shipped.
+        problem: why it does not get on; empty where it does.
+        shipped_at: when it last shipped something, in seconds since the epoch.
+        step_since: when the step at hand began; None between two.
+    """
+
+    shipper: Shipper
+    clock: Clock
+    backoff: Backoff = field(default_factory=lambda: Backoff(1, 30))
+    bandwidth: int = 0
+    flush: bool = False
+    lag: Lag = field(default_factory=Lag)
+    failures: int = 0
+    lost: int = 0
+    problem: str = ""
+    shipped_at: float = 0
+    step_since: float | None = None
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _urgent: asyncio.Event = field(default_factory=asyncio.Event)
+    _drained: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def name(self) -> str:
+        """The sink's name."""
+        return self.shipper.sink.name
+
+    async def run(self) -> None:
+        """Ship until cancelled."""
+        failures = 0
+        while True:
+            try:
+                sent = await self._step()
+            except ConfigurationError:
+                raise
+            except (FlowrexError, OSError) as error:
+                failures += 1
+                self._failed(error)
+                await self._pause(self.backoff.seconds(failures), self._urgent)
+                self._urgent.clear()
+                continue
+            if self.problem:
+                log.warning("the audit log is shipped again", extra={"sink": self.name})
+            self.problem, failures = "", 0
+            if sent:
+                self.shipped_at = self.clock.now().timestamp()
+                if self.bandwidth:
+                    await self.clock.sleep(sent / self.bandwidth)
+            else:
+                self.flush = False
+                self._drained.set()
+                self._news.clear()
+                await self._news.wait()
+
+    async def flushed(self) -> None:
+        """Ship all that was seen by now; return when the sink has it."""
+        self.flush = True
+        self._drained.clear()
+        self._urgent.set()
+        self._news.set()
+        await self._drained.wait()
+
+    async def flushed_to_the_end(self) -> None:
+        """Ship until nothing is left or something fails; for the agent's stop."""
+        self.flush = True
+        with suppress(FlowrexError, OSError):
+            while await self._step():
+                pass
+            self.lag = Lag()
+
+    def look(self) -> bool:
+        """Take the numbers after a poll; called in the polling thread.
+
+        Returns:
+            Whether there is something to ship.
+        """
+        shipper, now = self.shipper, self.clock.monotonic()
+        cursor = shipper.cursor or Cursor()
+        files = shipper.tail.readable()
+        for file in list(shipper.tail.cut_off):
+            self.lost += lost(file, files, cursor)
+        self.lag = lag(list(shipper.tail.files.values()), cursor, shipper.readiness, now)
+        ready = choose(files, cursor, shipper.readiness, now, flush=self.flush)
+        return shipper.cursor is None or bool(ready)
+
+    def wake(self) -> None:
+        """Let it look for something to ship."""
+        self._news.set()
+
+    def document(self) -> dict[str, Any]:
+        """Return what the status says of it."""
+        cursor = self.shipper.cursor
+        counts = self.shipper.counts
+        return {
+            "lag": self.lag.document(),
+            "tip": None if cursor is None else {"number": cursor.number, "digest": cursor.digest},
+            "segments": counts.segments,
+            "lines": counts.lines,
+            "quarantined": counts.quarantined,
+            "conflicts": counts.conflicts,
+            "lost_bytes": self.lost,
+            "problem": self.problem,
+        }
+
+    async def _step(self) -> int:
+        self.step_since = self.clock.monotonic()
+        try:
+            step: Callable[[], int] = partial(self.shipper.step, flush=self.flush)
+            return await in_daemon_thread(step, name=f"audit {self.name}")
+        finally:
+            self.step_since = None
+
+    def _failed(self, error: FlowrexError | OSError) -> None:
+        said = error.message if isinstance(error, FlowrexError) else str(error)
+        if said != self.problem:
+            log.warning("the audit log waits", extra={"sink": self.name, "error": said})
+        self.problem = said
+        self.failures += 1
+
+    async def _pause(self, seconds: float, until: asyncio.Event) -> None:
+        waiting = [
+            asyncio.create_task(self.clock.sleep(seconds)),
+            asyncio.create_task(until.wait()),
+        ]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()

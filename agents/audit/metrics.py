@@ -1,0 +1,68 @@
+"""The metrics of audit shipping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agents.audit.lane import Lane
+
+_COUNTERS = {
+    "segments": "Segments that the sink has acknowledged.",
+    "lines": "Lines in them, the quarantined ones counted.",
+    "quarantined": "Lines, or pieces of too long ones, that are kept in quarantine.",
+    "bytes": "Bytes of the audit files in them.",
+    "sent": "Bytes that were sent for that.",
+    "conflicts": "Segments that were there already with other bytes than the file has.",
+}
+_NAMES = {"sent": "sent_bytes"}
+
+
+def families(lanes: Sequence[Lane], files: int, truncated: int) -> Iterator[Any]:
+    """Yield the metric families.
+
+    Args:
+        lanes: one for each sink.
+        files: how many files are open.
+        truncated: how many files were cut off.
+    """
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    for name, text in _COUNTERS.items():
+        counter = CounterMetricFamily(
+            f"flowrex_audit_{_NAMES.get(name, name)}", text, labels=["sink"]
+        )
+        for lane in lanes:
+            counter.add_metric([lane.name], getattr(lane.shipper.counts, name))
+        yield counter
+    failures = CounterMetricFamily(
+        "flowrex_audit_failures", "Tries that did not come to an acknowledgement.", labels=["sink"]
+    )
+    lost = CounterMetricFamily(
+        "flowrex_audit_lost_bytes",
+        "Bytes that somebody cut off from a file before they were shipped.",
+        labels=["sink"],
+    )
+    behind = GaugeMetricFamily(
+        "flowrex_audit_lag_bytes", "Bytes in the files that are not shipped.", labels=["sink"]
+    )
+    age = GaugeMetricFamily(
+        "flowrex_audit_lag_seconds", "Age of the oldest of them.", labels=["sink"]
+    )
+    last = GaugeMetricFamily(
+        "flowrex_audit_last_shipped_timestamp_seconds",
+        "When something was shipped last; 0: not since the start.",
+        labels=["sink"],
+    )
+    for lane in lanes:
+        failures.add_metric([lane.name], lane.failures)
+        lost.add_metric([lane.name], lane.lost)
+        behind.add_metric([lane.name], lane.lag.bytes)
+        age.add_metric([lane.name], lane.lag.seconds)
+        last.add_metric([lane.name], lane.shipped_at)
+    yield from (failures, lost, behind, age, last)
+    yield GaugeMetricFamily("flowrex_audit_files", "Audit files that are open.", value=files)
+    yield CounterMetricFamily(
+        "flowrex_audit_truncated", "Files that were cut off while they were open.", value=truncated
+    )
