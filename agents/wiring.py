@@ -65,7 +65,18 @@ def handlers(settings: Agent) -> dict[str, Handling]:
     What is switched off is not in it, and its requests are refused. A capability that adds its
     handlers here adds its sections to the part `requests` below.
     """
-    return {}
+    found: dict[str, Handling] = {}
+    if settings.backup.enabled:
+        from agents.backup.handlers import handlings
+
+        found.update(handlings())
+    return found
+
+
+def _backup(context: Context) -> list[Task]:
+    from agents.backup.task import BackupTask
+
+    return [BackupTask(context)]
 
 
 def _audit(context: Context) -> list[Task]:
@@ -77,9 +88,15 @@ def _audit(context: Context) -> list[Task]:
 # In the order of the starts; the stops are in reverse.
 PARTS: tuple[Part, ...] = (
     Part("notify", ("notify",), _notify, on=lambda _: True),
-    Part("emergency", ("emergency", "notify", "consul"), _emergency, lambda s: s.emergency.enabled),
+    Part(
+        "emergency",
+        ("emergency", "notify", "consul", "backup", "s3"),
+        _emergency,
+        on=lambda settings: settings.emergency.enabled,
+    ),
     Part("audit", ("audit", "s3"), _audit, on=lambda settings: settings.audit.enabled),
-    Part("requests", ("requests", "consul"), _requests, on=lambda _: True),
+    Part("backup", ("backup", "s3", "environment"), _backup, on=lambda s: s.backup.enabled),
+    Part("requests", ("requests", "consul", "backup", "s3"), _requests, on=lambda _: True),
 )
 
 

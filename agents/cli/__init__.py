@@ -13,6 +13,7 @@ VERBS = {
     "reload": "Let the running agent read its configuration again.",
     "check-config": "Check the configuration and say every mistake's file and line.",
     "status": "Show what the running agent does, and what fails.",
+    "backup": "Take, verify, drill and restore backups of the database.",
     "install": "Write the unit, the user and a configuration to begin with.",
     "emergency": "Show the emergency as this node sees it, and what it does in one.",
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents.settings.audit import Audit
+from agents.settings.backup import Backup
 from agents.settings.emergency import Emergency, Notify
 from agents.settings.requests import Requests
 from flowrex.settings.declare import Duration, setting
@@ -111,3 +112,4 @@ class Agent:
     emergency: Emergency = setting("")
     notify: Notify = setting("")
     audit: Audit = setting("")
+    backup: Backup = setting("")

@@ -1,0 +1,153 @@
+"""What operators ask by `flowrexctl backup` and `restore`: a function for each kind of request.
+
+    backup   reason (manual, pre_deploy, emergency), name   → name, bytes, seconds
+    list                                                    → backups
+    show     name                                           → the manifest and its records
+    verify   name                                           → name, what was found
+    drill    name                                           → name, what was found
+    restore  name, confirm (the database's name), dry_run   → what was lost, what was done
+    hold     name, why      release  name, why              → name
+
+`name` may be `newest`. What an operator has to confirm is `confirm`, and never implied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agents.backup import names, restore, view
+from agents.backup.work import Backups, Hands
+from agents.context import Context
+from agents.requests.handler import Handler, Handling, Progress, Refused
+from flowrex.errors import FlowrexError
+from flowrex.node_requests import Request
+
+_MOST_LISTED = 200
+
+
+def handlings(make: Callable[[Context], Backups] = Backups.of) -> dict[str, Handling]:
+    """Return how each kind is done.
+
+    Args:
+        make: makes the work of the agent's surroundings.
+    """
+
+    def of(work: _Work) -> Handler:
+        def handle(request: Request, context: Context, progress: Progress) -> Mapping[str, Any]:
+            telling = _Telling(progress, f"{request.kind} is under way")
+            hands = Hands(tick=telling.tick, say=telling.say, by=request.by)
+            return work(make(context), request.arguments, hands)
+
+        return handle
+
+    return {
+        "backup": Handling(of(_backup)),
+        "list": Handling(of(_list), resumes=True),
+        "show": Handling(of(_show), resumes=True),
+        "verify": Handling(of(_verify), resumes=True),
+        "drill": Handling(of(_drill), resumes=True),
+        "restore": Handling(of(_restore)),
+        "hold": Handling(of(_hold), resumes=True),
+        "release": Handling(of(_release), resumes=True),
+    }
+
+
+_Work = Callable[[Backups, Mapping[str, str], Hands], Mapping[str, Any]]
+
+
+class _Telling:
+    """Tells the requests' task that work goes on, and hears from it that the agent stops."""
+
+    def __init__(self, progress: Progress, message: str) -> None:
+        self._progress, self._message = progress, message
+
+    def say(self, message: str) -> None:
+        self._message = message
+        self.tick()
+
+    def tick(self) -> None:
+        self._progress(self._message)
+
+
+def _backup(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[str, Any]:
+    _only(asked, "reason", "name")
+    reason = asked.get("reason", "manual")
+    if reason not in names.REASONS:
+        raise Refused(
+            f"{reason!r} is no reason for a backup; expected one of {', '.join(names.REASONS)}"
+        )
+    manifest = backups.take(reason, hands, name=asked.get("name", ""))
+    assert manifest is not None
+    taken = (manifest.completed_at - manifest.started_at).total_seconds()
+    return {"name": manifest.name, "bytes": manifest.stored_size, "seconds": round(taken, 1)}
+
+
+def _list(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[str, Any]:
+    _only(asked)
+    listing = backups.list()
+    shown = listing.backups[-_MOST_LISTED:]
+    return {
+        "database": backups.database,
+        "count": len(listing.backups),
+        "backups": [view.line(one) for one in shown],
+    }
+
+
+def _show(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[str, Any]:
+    _only(asked, "name")
+    backup = backups.list().find(asked.get("name", "newest"))
+    return view.whole(backup, backups.catalog.records(backup))
+
+
+def _verify(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[str, Any]:
+    _only(asked, "name")
+    name = backups.list().find(asked.get("name", "newest")).name
+    return {"name": name, **view.record(backups.verify(name, hands))}
+
+
+def _drill(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[str, Any]:
+    _only(asked, "name")
+    name = backups.list().find(asked.get("name", "newest")).name
+    return {"name": name, **view.record(backups.drill(name, hands))}
+
+
+def _restore(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[str, Any]:
+    _only(asked, "name", "confirm", "dry_run")
+    manifest = backups.catalog.read(backups.list().find(asked.get("name", "newest")).name)
+    dry_run = asked.get("dry_run", "") == "true"
+    if not dry_run:
+        try:
+            restore.confirmed(backups.database, asked.get("confirm", ""))
+        except FlowrexError as error:
+            raise Refused(error.message, hint="Give `confirm` with the database's name.") from error
+    with backups.target(hands) as target:
+        lost = restore.loss(manifest, target, backups.database)
+        said = {"name": manifest.name, "loss": lost.document()}
+        said["sentences"] = lost.sentences(backups.now())
+        if dry_run:
+            return said
+        return {**said, **backups.restore(manifest.name, target, hands).document()}
+
+
+def _hold(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[str, Any]:
+    _only(asked, "name", "why")
+    name = backups.list().find(asked.get("name", "newest")).name
+    backups.hold(name, asked.get("why", ""), hands)
+    return {"name": name}
+
+
+def _release(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[str, Any]:
+    _only(asked, "name", "why")
+    name = backups.list().find(asked.get("name", "newest")).name
+    backups.release(name, asked.get("why", ""), hands)
+    return {"name": name}
+
+
+def _only(asked: Mapping[str, str], *known: str) -> None:
+    for name in asked:
+        if name not in known:
+            raise Refused(
+                f"{name!r} is no argument of this request",
+                hint=f"Known here: {', '.join(known) or 'none'}.",
+            )

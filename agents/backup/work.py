@@ -1,0 +1,324 @@
+"""What a node does with the backups of its database: for the task, for operators, for the shell."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from agents.backup import drill as drills
+from agents.backup import fill, lock, prune, restore, swap, take, verify
+from agents.backup.catalog import Backup, Catalog, Listing, Retention
+from agents.backup.datakey import KeyRing, TransitKeys
+from agents.backup.login import Logins
+from agents.backup.manifest import Manifest
+from agents.backup.psql import Access, Server, Tick
+from agents.backup.records import Record, verified
+from agents.backup.retention import Policy
+from agents.backup.source import candidates
+from agents.backup.verify import Reader
+from agents.context import Context
+from agents.settings.backup import Backup as Settings
+from flowrex import keys as consul_keys
+from flowrex.backup_state import BackupState
+from flowrex.consul import ConsulClient
+from flowrex.duration import seconds
+from flowrex.errors import FlowrexError, ServerUnreachable
+
+log = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+
+
+def _nothing(message: str) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Hands:
+    """How long work is watched.
+
+    Attributes:
+        tick: called at least every second or so; what it raises ends the work.
+        say: told in sentences how far it is.
+        by: who asks, for the records.
+    """
+
+    tick: Tick = lambda: None
+    say: Say = _nothing
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class Backups:
+    """The backups of one database, as one node has to do with them.
+
+    Attributes:
+        settings: the section `backup`.
+        environment: which environment.
+        node: this node.
+        consul: gives Consul's client.
+        catalog: where they are kept.
+        keys: where data keys come from.
+        logins: where PostgreSQL's logins come from.
+        scratch: below which drills restore.
+        now: tells the time.
+    """
+
+    settings: Settings
+    environment: str
+    node: str
+    consul: Callable[[], ConsulClient]
+    catalog: Catalog
+    keys: KeyRing
+    logins: Logins
+    scratch: Path
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    @classmethod
+    def of(cls, context: Context) -> Backups:
+        """Return what the agent's surroundings make of it."""
+        whole, settings = context.settings, context.settings.backup
+        kept = settings.retention
+        state = context.state("backup")
+
+        def until() -> datetime | None:
+            days = kept.lock_days
+            return context.clock.now() + timedelta(days=days) if days else None
+
+        return cls(
+            settings=settings,
+            environment=whole.environment,
+            node=context.node,
+            consul=context.consul,
+            catalog=Catalog(
+                context.s3,
+                whole.s3.backups_bucket,
+                settings.postgres.database,
+                retention=Retention(until, kept.lock_mode),
+            ),
+            keys=TransitKeys(context.vault, settings.transit_mount, settings.transit_key),
+            logins=Logins(context.vault, settings.postgres, state),
+            scratch=_scratch(settings, state),
+            now=context.clock.now,
+        )
+
+    @property
+    def database(self) -> str:
+        """The database's name."""
+        return self.settings.postgres.database
+
+    @property
+    def reader(self) -> Reader:
+        """How backups are read here."""
+        return Reader(
+            self.catalog, self.keys, Access("nobody", bin_dir=self.settings.postgres.bin_dir)
+        )
+
+    @property
+    def policy(self) -> Policy:
+        """How long backups are kept."""
+        kept = self.settings.retention
+        return Policy(
+            daily=timedelta(days=kept.daily_days),
+            weekly=timedelta(weeks=kept.weekly_weeks),
+            monthly=timedelta(days=31 * kept.monthly_months),
+        )
+
+    def list(self) -> Listing:
+        """Return what there is."""
+        return self.catalog.list()
+
+    def take(
+        self,
+        reason: str,
+        hands: Hands,
+        *,
+        name: str = "",
+        unless: Callable[[], bool] = lambda: False,
+    ) -> Manifest | None:
+        """Take a backup, and read it again: only then it is good.
+
+        Args:
+            reason: what for.
+            hands: how it is watched.
+            name: the backup's; made from the reason and the time where empty.
+            unless: asked once the lock is held; True: there is nothing to do any more.
+
+        Returns:
+            The manifest; None where there was nothing to do.
+        """
+        source = take.Source(
+            self.settings,
+            self.environment,
+            self.node,
+            self.catalog,
+            self.keys,
+            self.logins,
+            self.now,
+        )
+        with self._locked(f"backup {reason}", hands) as tick:
+            if unless():
+                return None
+            manifest = take.take(source, reason, name=name, tick=tick, progress=hands.say)
+        self.verify(manifest.name, hands)
+        return manifest
+
+    def verify(self, name: str, hands: Hands) -> Record:
+        """Read a backup's every byte, and note and publish what came of it."""
+        chosen = self._named(name)
+        try:
+            return verify.verify(
+                self.reader,
+                chosen,
+                by=hands.by or self.node,
+                now=self.now,
+                tick=hands.tick,
+                progress=hands.say,
+            )
+        finally:
+            self.publish()
+
+    def drill(self, name: str, hands: Hands) -> Record:
+        """Restore a backup into a scratch server, and note and publish what came of it."""
+        chosen = self._named(name)
+        try:
+            return drills.drill(
+                self.reader,
+                chosen,
+                self.scratch,
+                by=hands.by or self.node,
+                now=self.now,
+                limit_s=seconds(self.settings.drill_limit),
+                tick=hands.tick,
+                progress=hands.say,
+            )
+        finally:
+            self.publish()
+
+    def hold(self, name: str, why: str, hands: Hands) -> None:
+        """Keep a backup until it is released."""
+        self.catalog.note(
+            self._named(name), Record("hold", self.now(), by=hands.by or self.node, text=why)
+        )
+
+    def release(self, name: str, why: str, hands: Hands) -> None:
+        """Let retention have a backup again."""
+        self.catalog.note(
+            self._named(name), Record("release", self.now(), by=hands.by or self.node, text=why)
+        )
+
+    def prune(self, hands: Hands, *, dry_run: bool = False) -> prune.Pruned:
+        """Delete what retention lets go."""
+        if dry_run:
+            return prune.prune(self.catalog, self.policy, self.now(), dry_run=True)
+        with self._locked("prune", hands) as tick:
+            done = prune.prune(self.catalog, self.policy, self.now(), tick=tick, progress=hands.say)
+        self.publish()
+        return done
+
+    @contextmanager
+    def target(self, hands: Hands, access: Access | None = None) -> Iterator[fill.Target]:
+        """Give the primary as somebody who may restore, for the length of a block.
+
+        Args:
+            hands: how it is watched.
+            access: an operator's own login; Vault's role `restore` where None.
+        """
+        if access is not None:
+            yield self._primary(access, hands)
+            return
+        with self.logins.restore() as leased:
+            yield self._primary(leased, hands)
+
+    def restore(
+        self, name: str, target: fill.Target, hands: Hands, *, migrate: Sequence[str] = ()
+    ) -> restore.Restored:
+        """Restore a backup in the place of the database. Whoever asks has confirmed it."""
+        chosen = self._named(name)
+        with self._locked(f"restore {chosen}", hands) as tick:
+            watched = replace(target, tick=tick)
+            return restore.restore(self.reader, chosen, watched, now=self.now, migrate=migrate)
+
+    def publish(self, problem: str = "") -> BackupState | None:
+        """Write into Consul how good the backups are; None where that is not known now."""
+        try:
+            state = state_of(self.list(), self.database, self.node, self.now(), problem)
+            self.consul().kv_put(consul_keys.backups(self.database), state.encode())
+        except FlowrexError as error:
+            # The next run says it.
+            log.warning("the state of the backups was not published", extra={"why": error.message})
+            return None
+        return state
+
+    def _named(self, name: str) -> str:
+        return self.list().find(name).name
+
+    def _primary(self, access: Access, hands: Hands) -> fill.Target:
+        found = candidates(
+            access,
+            [Server.parse(one) for one in self.settings.postgres.servers],
+            swap.LED_FROM,
+            tick=hands.tick,
+            max_lag_s=float("inf"),
+        )
+        for one in found:
+            if not one.replica:
+                return fill.Target(access, one.server, hands.tick, hands.say)
+        raise ServerUnreachable(
+            "none of backup.postgres.servers is a primary now",
+            hint="Name the primary there, or wait until one is promoted.",
+        )
+
+    @contextmanager
+    def _locked(self, what: str, hands: Hands) -> Iterator[Tick]:
+        with lock.hold(self.consul, self.database, self.node, what) as held:
+
+            def tick() -> None:
+                held.check()
+                hands.tick()
+
+            yield tick
+
+
+def state_of(
+    listing: Listing, database: str, node: str, now: datetime, problem: str = ""
+) -> BackupState:
+    """Return how good the backups in a list are."""
+    newest = listing.backups[-1] if listing.backups else None
+    good = next((one for one in reversed(listing.backups) if one.good), None)
+    looked = verified(good.records) if good else None
+    drilled, drill = _last_drill(listing.backups)
+    return BackupState(
+        database=database,
+        node=node,
+        at=now.isoformat(),
+        count=len(listing.backups),
+        newest=newest.name if newest else "",
+        newest_at=newest.at.isoformat() if newest else "",
+        good=good.name if good else "",
+        good_at=good.at.isoformat() if good else "",
+        verified_at=looked.at.isoformat() if looked else "",
+        drilled=drilled,
+        drilled_at=drill.at.isoformat() if drill else "",
+        drill_good=drill.good if drill else False,
+        problem=problem,
+    )
+
+
+def _last_drill(backups: Sequence[Backup]) -> tuple[str, Record | None]:
+    found = [
+        (one.name, record) for one in backups for record in one.records if record.kind == "drilled"
+    ]
+    return max(found, key=lambda pair: pair[1].at, default=("", None))
+
+
+def _scratch(settings: Settings, state: Path) -> Path:
+    if settings.scratch_dir:
+        return Path(settings.scratch_dir)
+    # PostgreSQL does not run as root, and another user can't look into the agent's folder.
+    return Path("/var/tmp/flowrex-drills") if os.geteuid() == 0 else state / "drills"  # noqa: S108
