@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from agents.cli.options import config_option, json_option
-from flowrex.command.output import emit, show, table
+from flowrex.command.output import emit, say, show, table
+from flowrex.errors import ConfigurationError
 
 _COLOURS = {"running": "green", "waiting": "yellow", "stopping": "yellow"}
 _CHECK = {"passing": "green", "warning": "yellow", "critical": "red"}
@@ -28,9 +29,15 @@ def command(config: Path, as_json: bool) -> None:
       flowrex-agent status --json
     """
     from agents import local
-    from agents.settings import load
+    from agents.settings import defaults, load
 
-    document = local.status(load(config))
+    try:
+        settings = load(config)
+    except ConfigurationError as error:
+        # Which the running agent has not taken; how that one is, is wanted all the more.
+        say(error.as_text())
+        settings = defaults()
+    document = local.status(settings)
     if as_json:
         emit(document)
         return

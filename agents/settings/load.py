@@ -29,6 +29,11 @@ def load(path: Path) -> Agent:
     return schema.build(Agent, tree, reference=str(REFERENCE))
 
 
+def defaults() -> Agent:
+    """Return the reference's settings, for asking a running agent whose own file is broken."""
+    return schema.build(Agent, source.read(REFERENCE, REFERENCE.name), reference=str(REFERENCE))
+
+
 def _present(path: Path) -> Path:
     if path.exists():
         return path

@@ -104,6 +104,9 @@ def build(
     with tempfile.TemporaryDirectory(prefix="flowrex-agent-") as name:
         _installed(root, Path(name))
         placed = _placed(Path(name))
+        placed.append(
+            archive.Entry("usr/bin/flowrex-agent", root / "agents/systemd/command", executable=True)
+        )
         return [
             Package("tarball", tarball, *archive.write(tarball, entries, mtime_s=mtime_s)),
             Package(

@@ -11,7 +11,11 @@ from generator.cli.options import json_option
 
 
 @click.command("setup")
-@click.option("--load", is_flag=True, help="Also wrk, which tests and benchmarks make load with.")
+@click.option(
+    "--load",
+    is_flag=True,
+    help="Also what only tests and benchmarks need: wrk, debootstrap, systemd-nspawn.",
+)
 @json_option
 def setup(load: bool, as_json: bool) -> None:
     """Install the system packages and the servers that are missing; start nothing.

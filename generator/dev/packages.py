@@ -34,7 +34,12 @@ CLUSTER = (
     Package("redis-server", "redis-server", ("redis-server",)),
     Package("nginx", "nginx", ("nginx",)),
 )
-LOAD = (Package("wrk", "wrk"),)
+# For tests and benchmarks: load, and a machine with a systemd of its own.
+LOAD = (
+    Package("wrk", "wrk"),
+    Package("systemd-container", "systemd-nspawn"),
+    Package("debootstrap", "debootstrap"),
+)
 
 # The packages' services are for a system's own database and web server. Here they only bring the
 # programs, so nothing is started, enabled or initialised. What is put in place for that is removed.
