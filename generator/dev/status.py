@@ -126,6 +126,7 @@ def problems(layout: Layout) -> dict[str, Callable[[], str | None]]:
         postgres.PRIMARY: partial(postgres.problem, layout, postgres.PRIMARY),
         postgres.REPLICA: partial(postgres.problem, layout, postgres.REPLICA),
         s3.NAME: partial(s3.problem, layout),
+        s3.SECURE: partial(s3.secure_problem, layout),
         redis.NAME: partial(redis.problem, layout),
         vault.NAME: partial(vault.problem, layout),
         agent.NAME: partial(agent.problem, layout),
