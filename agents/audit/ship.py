@@ -152,6 +152,7 @@ class Shipper:
 
     def _next(self, cursor: Cursor, flush: bool) -> Segment | None:
         now = self.monotonic()
+        cursor = self._cut_back(cursor)
         for choice in choose(self.tail.readable(), cursor, self.readiness, now, flush=flush):
             final = choice.idle or self.tail.finished(choice.file, now)
             with self.tail.pinned(choice.file) as pinned:
@@ -162,6 +163,24 @@ class Shipper:
                 if made is not None and choice.file.same():
                     return self._segment(cursor, choice, made)
         return None
+
+    def _cut_back(self, cursor: Cursor) -> Cursor:
+        """Let a file that is shorter than what was shipped of it go on as another from its end.
+
+        A writer does that which takes back what it could not write whole. What was shipped stays.
+        """
+        for file in self.tail.readable():
+            name = cursor.generation(file.id)
+            position = cursor.files.get(name)
+            if position is None or position.offset <= file.size or not file.same():
+                continue
+            log.error("a file is shorter than what was shipped", extra={"path": str(file.path)})
+            again = replace(name, generation=name.generation + 1)
+            begun = Position(file.size, file.size, str(file.path))
+            cursor = replace(cursor, files={**cursor.files, again: begun})
+            with self._lock:
+                self._commit(cursor)
+        return cursor
 
     def _segment(self, cursor: Cursor, choice: Choice, made: Cut) -> Segment:
         head = Head(

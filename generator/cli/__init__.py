@@ -25,6 +25,7 @@ VERBS = {
     "status": "Show what runs, what waits and what to type next.",
     "logs": "Show a job's log.",
     "emergency": "Stop trading, see who has heard of it, and end it again.",
+    "audit": "Prove the audit trail, search it and export it.",
     "build": "Make the application's artifact, reproducibly.",
     "bootstrap": "Configure Vault, Consul, Nomad and PostgreSQL for an environment.",
     "dev": "Run the real servers on this machine.",

@@ -299,3 +299,14 @@ def test_two_sinks_come_on_at_their_own_pace(rig: Rig, tmp_path: Path) -> None:
     assert slow.shipped() == []
     slow.ship()
     assert slow.shipped() == rig.shipped() == lines(0, 30)
+
+
+def test_what_a_writer_takes_back_and_writes_anew_is_shipped_beside_what_it_was(rig: Rig) -> None:
+    rig.write(b"".join(lines(0, 4)))
+    rig.ship()
+    os.truncate(rig.path(), len(b"".join(lines(0, 3))))
+    rig.ship()
+    rig.write(b"".join(lines(10, 3)))
+    rig.ship()
+    assert sorted(rig.shipped()) == sorted(lines(0, 4) + lines(10, 3))
+    assert rig.breaks() == []
