@@ -20,7 +20,9 @@ def through(handling: Handling, context: Context) -> Backup:
 
     def take(reason: str) -> str:
         now = context.clock.now()
-        request = Request(new_id(now), "backup", {"reason": reason}, "emergency", now.isoformat())
+        # The kind of a backup is `emergency`; which one it was of stays in `by`.
+        asked = {"reason": "emergency"}
+        request = Request(new_id(now), "backup", asked, reason, now.isoformat())
         return str(handling.handle(request, context, _nobody).get("name", ""))
 
     return take

@@ -47,7 +47,8 @@ class Progress(Protocol):
         """Tell it; cheap, so it may be called often: what is written is spaced out.
 
         Args:
-            message: a sentence for the operator who watches.
+            message: a sentence for the operator who watches; empty where there is nothing new to
+                say but that it gets on.
             result: what is known already, such as the backup's `name`.
 
         Raises:

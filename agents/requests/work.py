@@ -97,8 +97,10 @@ class Work:
         with self._lock:
             if self._stopping:
                 raise Interrupted
-            self._told = (message, result)
             self._last = self._context.clock.monotonic()
+            if not message and not result:
+                return
+            self._told = (message, result)
         self._news()
 
     def _failed(self, state: State, error: FlowrexError) -> Answer:

@@ -24,6 +24,8 @@ VERBS = {
     "rollback": "Bring an earlier version back.",
     "status": "Show what runs, what waits and what to type next.",
     "logs": "Show a job's log.",
+    "backup": "Take, show, prove and keep the database's backups.",
+    "restore": "Bring a backup of the database back.",
     "emergency": "Stop trading, see who has heard of it, and end it again.",
     "audit": "Prove the audit trail, search it and export it.",
     "build": "Make the application's artifact, reproducibly.",

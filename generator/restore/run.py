@@ -1,0 +1,221 @@
+"""The walk of a restore: stop, let the agent restore, migrate if told, start; resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from flowrex import keys
+from flowrex.duration import seconds
+from flowrex.errors import FlowrexError, HardStop, ServerUnreachable, UsageError
+from flowrex.node_requests import Answer, parse_answer
+from generator import agent_choice, audit, lock, node_requests
+from generator.lock import Holder
+from generator.node_requests import Desk, RequestFailed
+from generator.restore import jobs, progress
+from generator.restore.choice import choose
+from generator.restore.progress import Progress
+from generator.run import Setup
+from generator.watch import Event, Watch
+
+_VERB = "restore"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be restored, and what that takes away.
+
+    Attributes:
+        node: whose agent restores.
+        backup: the backup's name.
+        database: the database's name.
+        sentences: what will be lost, as the agent says it.
+        loss: the same for programs.
+    """
+
+    node: str
+    backup: str
+    database: str
+    sentences: tuple[str, ...]
+    loss: Mapping[str, Any]
+
+
+def prepare(desk: Desk, database: str, *, to: str | None, node: str | None) -> Wish:
+    """Ask the agent which backup is meant and what will be lost; nothing is changed.
+
+    Raises:
+        HardStop: there is an unfinished restore, or no backup is good.
+    """
+    if (unfinished := progress.read(desk.consul, desk.environment)) is not None:
+        raise HardStop(unfinished.sentence(), hint=ways_on(desk.environment))
+    where = agent_choice.choose(desk.consul, desk.environment, "restore", node)
+    listed = node_requests.ask(desk, where, "list", {})
+    backup = choose(listed.result.get("backups", ()), to)
+    named = str(listed.result.get("database", ""))
+    if named != database:
+        raise HardStop(
+            f"the agent of {where} keeps backups of the database {named!r}, and {desk.environment} "
+            f"has {database!r}",
+            hint="Name another with --node.",
+        )
+    said = node_requests.ask(desk, where, "restore", {"name": backup, "dry_run": "true"})
+    sentences = tuple(map(str, said.result.get("sentences", ())))
+    return Wish(where, backup, database, sentences, said.result.get("loss", {}))
+
+
+def ways_on(environment: str) -> str:
+    """Return what can be done with an unfinished restore."""
+    return (
+        f"Go on with it:                              flowrexctl restore {environment} --resume\n"
+        f"Start the jobs again on what is there now:  flowrexctl restore {environment} --abandon"
+    )
+
+
+def restore(setup: Setup, desk: Desk, wish: Wish, *, migrate: bool) -> Answer:
+    """Carry it out.
+
+    Returns:
+        The agent's answer.
+
+    Raises:
+        RequestFailed: the agent refuses, and the jobs run again; or it failed, and they are left
+            stopped, for a person to decide.
+        DeploymentFailed: a job could not be stopped, or did not get into service again.
+    """
+    me = Holder.myself("")
+    begun = Progress(
+        backup=wish.backup,
+        database=wish.database,
+        node=wish.node,
+        by=f"{me.who}@{me.host}",
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        migrate=migrate,
+    )
+    details = {"backup": wish.backup, "database": wish.database, "loss": dict(wish.loss)}
+    with _under_lock(setup, details) as watch:
+        if (unfinished := progress.read(setup.consul, watch.environment)) is not None:
+            raise HardStop(unfinished.sentence(), hint=ways_on(watch.environment))
+        if migrate:
+            jobs.require_migrate(watch)
+        begun = replace(begun, jobs=jobs.running(watch))
+        return _walk(watch, desk, begun)
+
+
+def resume(setup: Setup, desk: Desk) -> Answer:
+    """Go on with a restore that was cut off, from the step that it was at.
+
+    Raises:
+        UsageError: there is none.
+    """
+    with _under_lock(setup, {"resumed": True}) as watch:
+        return _walk(watch, desk, _unfinished(setup, watch))
+
+
+def abandon(setup: Setup) -> Progress:
+    """Start the jobs again on the database as it is now, and forget the restore.
+
+    Raises:
+        UsageError: there is none.
+    """
+    with _under_lock(setup, {"abandoned": True}) as watch:
+        found = _unfinished(setup, watch)
+        jobs.start(watch, found.jobs)
+        progress.end(setup.consul, watch.environment)
+        return found
+
+
+def _unfinished(setup: Setup, watch: Watch) -> Progress:
+    found = progress.read(setup.consul, watch.environment)
+    if found is None:
+        raise UsageError(f"there is no unfinished restore in {watch.environment}")
+    return found
+
+
+def _walk(watch: Watch, desk: Desk, now: Progress) -> Answer:
+    def at(**news: Any) -> Progress:
+        watch.guard()
+        after = replace(now, **news)
+        progress.write(watch.consul, watch.environment, after)
+        return after
+
+    try:
+        answer: Answer | None = None
+        if now.step == "stopping":
+            now = at()
+            jobs.stop(watch, list(now.jobs))
+            now = at(step="restoring")
+        if now.step == "restoring":
+            answer = _restored(watch, desk, now, lambda request: at(request=request))
+            now = at(step="migrating" if now.migrate else "starting")
+        if now.step == "migrating":
+            jobs.migrate(watch)
+            now = at(step="starting")
+        jobs.start(watch, now.jobs)
+    except RequestFailed as error:
+        if error.answer.state != "refused":
+            error.hint = "\n".join(filter(None, (error.hint, ways_on(watch.environment))))
+            raise
+        # Nothing was done to the database.
+        jobs.start(watch, now.jobs)
+        progress.end(watch.consul, watch.environment)
+        raise
+    except KeyboardInterrupt:
+        watch.tell(Event("", "interrupted", f"{now.sentence()}\n{ways_on(watch.environment)}"))
+        raise
+    except FlowrexError as error:
+        error.hint = "\n".join(filter(None, (error.hint, ways_on(watch.environment))))
+        raise
+    progress.end(watch.consul, watch.environment)
+    return answer or Answer("", "done", "", "", {"name": now.backup})
+
+
+def _restored(watch: Watch, desk: Desk, now: Progress, note: Callable[[str], Progress]) -> Answer:
+    """Ask the agent, or follow what an earlier process asked; ask again where that failed."""
+    key = keys.answer(now.node, now.request)
+    entry = watch.consul.kv_get(key) if now.request else None
+    failed = False
+    if entry is not None:
+        said = parse_answer(key, entry.value)
+        failed = said.ended and said.state != "done"
+    if now.request and not failed:
+        with suppress(UsageError):  # it was never sent
+            node, request = node_requests.find(desk, now.request)
+            return node_requests.follow(desk, node, request)
+    arguments = {"name": now.backup, "confirm": now.database}
+    request = node_requests.make("restore", arguments)
+    note(request.id)
+    node_requests.post(desk, now.node, request)
+    return node_requests.follow(desk, now.node, request)
+
+
+@contextmanager
+def _under_lock(setup: Setup, details: Mapping[str, Any]) -> Iterator[Watch]:
+    """Hold the deployment lock, and keep a record, for the length of a block."""
+    environment = setup.environment
+    with lock.hold(
+        setup.consul,
+        environment.name,
+        f"{_VERB} {environment.name}",
+        ttl_s=seconds(environment.deploy.lock_ttl),
+        wait_s=setup.lock_wait_s,
+        waiting=lambda holder: setup.tell(Event("", "lock", f"waiting for {holder}")),
+    ) as held:
+        record = audit.begin(setup.consul, environment.name, _VERB, "", **details)
+        watch = Watch(
+            environment.name,
+            setup.nomad,
+            setup.consul,
+            deadline_s=seconds(environment.deploy.deadline),
+            tell=setup.tell,
+            guard=held.check,
+        )
+        try:
+            yield watch
+        except BaseException as error:
+            with suppress(ServerUnreachable):  # the record must not hide what happened
+                audit.end(setup.consul, record, error)
+            raise
+        audit.end(setup.consul, record)
