@@ -59,6 +59,12 @@ def _requests(context: Context) -> list[Task]:
     return [Requests(context, handlers(context.settings))]
 
 
+def _physical(context: Context) -> list[Task]:
+    from agents.physical.make import tasks
+
+    return tasks(context)
+
+
 def handlers(settings: Agent) -> dict[str, Handling]:
     """Return how each kind of an operator's request is done on this node.
 
@@ -97,6 +103,12 @@ PARTS: tuple[Part, ...] = (
     Part("audit", ("audit", "s3"), _audit, on=lambda settings: settings.audit.enabled),
     Part("backup", ("backup", "s3", "environment"), _backup, on=lambda s: s.backup.enabled),
     Part("requests", ("requests", "consul", "backup", "s3"), _requests, on=lambda _: True),
+    Part(
+        "physical",
+        ("physical", "s3", "vault"),
+        _physical,
+        on=lambda settings: settings.physical.enabled,
+    ),
 )
 
 

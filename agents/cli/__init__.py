@@ -16,6 +16,7 @@ VERBS = {
     "backup": "Take, verify, drill and restore backups of the database.",
     "install": "Write the unit, the user and a configuration to begin with.",
     "emergency": "Show the emergency as this node sees it, and what it does in one.",
+    "physical": "Physical backups and recovery to any moment, by pgBackRest.",
 }
 
 

@@ -12,6 +12,8 @@ from agents.physical.wal import position
 from flowrex.errors import FlowrexError, ServerRefused, ServerUnreachable
 
 HOLD = "hold"
+# Restore points are noted at the backup before them, each with its position.
+MARK = "mark."
 _NO_STANZA = 1
 _NO_BACKUP = 2
 _OTHER = 99
@@ -35,6 +37,7 @@ class Backup:
         prior: the backup that it builds on, or None.
         error: whether PostgreSQL's page checksums failed while it was taken.
         hold: why it must not expire, or None.
+        marks: the position of each named moment since this backup.
     """
 
     label: str
@@ -50,6 +53,7 @@ class Backup:
     prior: str | None
     error: bool
     hold: str | None
+    marks: Mapping[str, str]
 
     def as_document(self) -> dict[str, object]:
         """Return what `--json` prints."""
@@ -67,6 +71,7 @@ class Backup:
             "prior": self.prior,
             "error": self.error,
             "hold": self.hold,
+            "marks": dict(self.marks),
         }
 
 
@@ -97,6 +102,11 @@ class Repository:
         """The newest backup that PostgreSQL's checksums did not fault."""
         good = [backup for backup in self.backups if not backup.error]
         return good[-1] if good else None
+
+    def mark(self, name: str) -> str | None:
+        """Return the position of a named moment, the last one of that name, or None."""
+        found = [backup.marks[name] for backup in self.backups if name in backup.marks]
+        return found[-1] if found else None
 
     def newest_full(self) -> Backup | None:
         """Return the newest full backup that is good."""
@@ -153,6 +163,7 @@ def _why(document: Mapping[str, Any]) -> str:
 
 
 def _backup(one: Mapping[str, Any]) -> Backup:
+    notes: Mapping[str, str] = one.get("annotation") or {}
     return Backup(
         label=str(one["label"]),
         kind=str(one["type"]),
@@ -166,7 +177,8 @@ def _backup(one: Mapping[str, Any]) -> Backup:
         stored=int(one["info"]["repository"]["delta"]),
         prior=one["prior"],
         error=bool(one.get("error")),
-        hold=(one.get("annotation") or {}).get(HOLD),
+        hold=notes.get(HOLD),
+        marks={name.removeprefix(MARK): at for name, at in notes.items() if name.startswith(MARK)},
     )
 
 

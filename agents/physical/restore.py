@@ -9,7 +9,7 @@ from pathlib import Path
 from agents.physical import info
 from agents.physical.info import Backup, Repository
 from agents.physical.target import Target
-from flowrex.errors import HardStop, NotFound, UsageError
+from flowrex.errors import ConfigurationError, HardStop, NotFound, UsageError
 from flowrex.pgbackrest import PROGRAM
 
 
@@ -113,9 +113,11 @@ def _chosen(repository: Repository, target: Target, label: str | None) -> Backup
         raise NotFound(
             f"there is no backup {label}", hint="`flowrex-agent physical list` shows them."
         )
-    found = info.before(
-        repository, lsn=target.text if target.kind == "lsn" else None, time=target.time
-    )
+    lsn = target.text if target.kind == "lsn" else None
+    if target.kind == "name":
+        # Unknown for one that was not made by `mark`; the newest backup may be after it then.
+        lsn = repository.mark(target.text)
+    found = info.before(repository, lsn=lsn, time=target.time)
     if found is None:
         oldest = repository.backups[0] if repository.backups else None
         raise NotFound(
@@ -137,3 +139,34 @@ def _recovery(target: Target, timeline: str | None) -> list[str]:
     if timeline is not None:
         options += [f"--target-timeline={timeline}"]
     return options
+
+
+def prepare(plan: Plan) -> None:
+    """Make the folder that is to be filled, where it is not there.
+
+    Raises:
+        HardStop: PostgreSQL runs in it, or it holds something else.
+        ConfigurationError: it can't be made.
+    """
+    if (plan.data / "postmaster.pid").exists():
+        raise HardStop(
+            f"PostgreSQL runs in {plan.data}, or was killed there",
+            hint="Stop it first (systemctl stop postgresql). After a kill, make sure that no "
+            "process is left, and remove postmaster.pid.",
+        )
+    if not plan.in_place and plan.data.exists() and any(plan.data.iterdir()):
+        raise HardStop(f"{plan.data} is not empty", hint="Name a folder that is, or a new one.")
+    try:
+        plan.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"can't be made: {error.strerror}", path=plan.data) from error
+
+
+def next_steps(plan: Plan) -> Iterator[str]:
+    """Yield the commands that come after the files are there."""
+    if plan.in_place:
+        yield "systemctl start postgresql"
+        yield "flowrex-agent physical backup full    # the new timeline needs one of its own"
+        return
+    yield (f'pg_ctl -D {plan.data} -o "-p 5433 -c listen_addresses= -k /tmp" -w -t 3600 start')
+    yield f"psql -h /tmp -p 5433 -d {plan.database}"

@@ -11,6 +11,7 @@ from typing import Literal
 from agents.settings.audit import Audit
 from agents.settings.backup import Backup
 from agents.settings.emergency import Emergency, Notify
+from agents.settings.physical import Physical
 from agents.settings.requests import Requests
 from flowrex.settings.declare import Duration, setting
 
@@ -113,3 +114,4 @@ class Agent:
     notify: Notify = setting("")
     audit: Audit = setting("")
     backup: Backup = setting("")
+    physical: Physical = setting("")

@@ -43,4 +43,5 @@ class Physical:
     list_interval: Duration = setting("Time between two looks for gaps in the archive.")
     rpo: Duration = setting("Most time of changes that may be lost; beyond it is an alarm.")
     retention_days: int = setting("Days for which every moment stays restorable.", minimum=1)
+    io_timeout: Duration = setting("Time for which pgBackRest waits for an answer of the store.")
     limit: Duration = setting("Time that one backup or one verification may take.")

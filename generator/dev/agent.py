@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowrex.errors import ServerUnreachable
 from flowrex.files import write_atomic
-from generator.dev import api
+from generator.dev import api, archive
 from generator.dev.layout import HOST, Layout
 from generator.dev.process import Command
 
@@ -57,6 +57,7 @@ def settings(layout: Layout, environment: Environment) -> dict[str, Any]:
         },
         "http": {"port": layout.agent},
         "status": {"interval": "10s"},
+        "physical": archive.agent_settings(layout, environment),
     }
 
 

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowrex import pgbackrest
 from flowrex.errors import ServerRefused
@@ -20,11 +20,14 @@ from generator.dev.process import plain_environ
 
 if TYPE_CHECKING:
     from generator.bootstrap import Target
+    from generator.environment import Environment
 
 # The authority's limit is 30 days; `up` renews it long before.
 _CERTIFICATE_TTL = "720h"
 _RENEW_AFTER_S = 10 * 86400
 _LIMIT_S = 90
+# PostgreSQL's stop waits for a push that is under way.
+_IO_TIMEOUT_S = 5
 
 
 def certificate(layout: Layout, target: Target) -> str:
@@ -80,8 +83,7 @@ def configure(layout: Layout, target: Target) -> bool:
             user=pgbackrest.ROLE,
             lock_dir=home / "pgbackrest-lock",
             socket=postgres.socket_dir(layout),
-            # PostgreSQL's stop waits for a push that is under way.
-            io_timeout_s=5,
+            io_timeout_s=_IO_TIMEOUT_S,
         ),
         pgbackrest.Repository(
             endpoint=layout.s3_tls_address,
@@ -103,6 +105,35 @@ def configure(layout: Layout, target: Target) -> bool:
     write_atomic(path, text.reveal(), mode=0o600)
     _give(path)
     return True
+
+
+def agent_settings(layout: Layout, environment: Environment) -> dict[str, Any]:
+    """Return the agent's section `physical`: what `up` has made is right for it.
+
+    Args:
+        layout: the cluster.
+        environment: its settings.
+    """
+    socket = postgres.socket_dir(layout)
+    if socket is None:
+        return {"enabled": False}
+    home = layout.data(postgres.PRIMARY)
+    return {
+        "enabled": True,
+        "stanza": postgres.STANZA,
+        "data_dir": str(home / "pgdata"),
+        "socket_dir": str(socket),
+        "port": layout.postgres,
+        "database": environment.postgres.database,
+        "config_file": str(postgres.archive_config(layout)),
+        "lock_dir": str(home / "pgbackrest-lock"),
+        "endpoint": layout.s3_tls_address,
+        "ca_file": str(_authority(layout)),
+        "watch_interval": "5s",
+        "list_interval": "30s",
+        "jitter": "0s",
+        "io_timeout": f"{_IO_TIMEOUT_S}s",
+    }
 
 
 def create_stanza(layout: Layout, tell: Callable[[str], None]) -> None:

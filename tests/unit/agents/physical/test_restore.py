@@ -71,6 +71,13 @@ def test_a_moment_that_no_backup_reaches_is_refused() -> None:
         made(Target("end"), document())
 
 
+def test_a_marked_moment_begins_from_the_backup_before_it() -> None:
+    marked = backup(FULL, FIRST, wal=2, annotation={"mark.before-migration": "0/3000000"})
+    text = document(marked, backup(DIFF, SECOND, wal=6))
+    assert made(Target("name", "before-migration"), text).backup.label == FULL
+    assert made(Target("name", "made-otherwise"), text).backup.label == DIFF
+
+
 def test_the_backup_to_begin_from_may_be_named() -> None:
     assert made(Target("name", "before-migration"), label=FULL).backup.label == FULL
     with pytest.raises(NotFound, match="no backup x"):

@@ -1,0 +1,259 @@
+"""The task `physical-backup`: backups, checks, verifications and expiry, each when it is due."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from agents.backup.schedule import Schedule
+from agents.context import Context
+from agents.physical.alarms import Alarms
+from agents.physical.archiver import Alarm
+from agents.physical.expiry import refusal
+from agents.physical.stanza import Stanza
+from agents.physical.state import State
+from agents.physical.watch import Watch
+from agents.task import Beat
+from flowrex.duration import seconds
+from flowrex.errors import ConfigurationError, FlowrexError
+from flowrex.pgbackrest import BackupType
+
+log = logging.getLogger(__name__)
+
+_TICK_S = 15.0
+# What failed is tried again after so long, twice as long each time, up to an hour.
+_AGAIN_S = 60.0
+_AGAIN_MAX_S = 3600.0
+
+
+@dataclass
+class Duty:
+    """Something that is done on a schedule.
+
+    Attributes:
+        name: what it is; its alarm is `<name> failed`.
+        schedule: when.
+        last: returns when it was last begun.
+        work: does it.
+        failures: how often it failed in a row.
+        not_before: monotonic seconds before which it is not tried again.
+    """
+
+    name: str
+    schedule: Schedule
+    last: Callable[[], datetime | None]
+    work: Callable[[], Awaitable[None]]
+    failures: int = 0
+    not_before: float = 0.0
+    problem: list[Alarm] = field(default_factory=list)
+
+
+class Upkeep:
+    """Does one thing at a time; pgBackRest would refuse a second one."""
+
+    name = "physical-backup"
+    stall_s = 8 * _TICK_S
+
+    def __init__(self, context: Context, stanza: Stanza, watch: Watch, alarms: Alarms) -> None:
+        """Prepare the duties.
+
+        Args:
+            context: settings, clock and the state's folder.
+            stanza: the cluster.
+            watch: knows what is in the archive.
+            alarms: takes what fails.
+
+        Raises:
+            ConfigurationError: a schedule is none.
+        """
+        chosen = context.settings.physical
+        self._context = context
+        self._stanza = stanza
+        self._watch = watch
+        self._alarms = alarms
+        self._path = context.state("physical") / "state.json"
+        self._state = State.load(self._path)
+        self._limit_s = seconds(chosen.limit) + 600
+        self._expiry = ""
+        self._done = ""
+        jitter = timedelta(seconds=seconds(chosen.jitter))
+
+        def schedule(name: str, cron: str) -> Schedule:
+            return Schedule(cron, chosen.time_zone, jitter, f"{context.node}/physical/{name}")
+
+        state = self._state
+        self._duties = (
+            Duty("full backup", schedule("full", chosen.full), self._last_full, self._full),
+            Duty("diff backup", schedule("diff", chosen.diff), self._last_any, self._diff),
+            Duty("check", schedule("check", chosen.check), lambda: state.checked_at, self._check),
+            Duty(
+                "verify",
+                schedule("verify", chosen.verify),
+                lambda: state.verify_begun_at,
+                self._verify,
+            ),
+        )
+
+    async def run(self, beat: Beat) -> None:
+        """Do what is due, for ever."""
+        while True:
+            for duty in self._duties:
+                if self._due(duty):
+                    with beat.allow(self._limit_s):
+                        await self._do(duty)
+            beat()
+            await self._context.clock.sleep(_TICK_S)
+
+    def _due(self, duty: Duty) -> bool:
+        # Without a look at the repository nothing is known of the last backups.
+        if self._watch.repository is None or not self._watch.repository.exists:
+            return False
+        if self._context.clock.monotonic() < duty.not_before:
+            return False
+        now = self._context.clock.now()
+        return duty.schedule.due(duty.last(), now) <= now
+
+    async def _do(self, duty: Duty) -> None:
+        log.info("begins", extra={"duty": duty.name})
+        begun = self._context.clock.monotonic()
+        try:
+            await duty.work()
+        except ConfigurationError:
+            raise
+        except FlowrexError as error:
+            duty.failures += 1
+            wait_s = min(_AGAIN_MAX_S, _AGAIN_S * 2 ** (duty.failures - 1))
+            duty.not_before = self._context.clock.monotonic() + wait_s
+            duty.problem = [Alarm(f"{duty.name} failed", error.message)]
+            log.warning("failed", extra={"duty": duty.name, "why": error.message})
+        else:
+            duty.failures, duty.not_before, duty.problem = 0, 0.0, []
+            took_s = self._context.clock.monotonic() - begun
+            self._done = f"{duty.name} in {took_s:.0f} s"
+            log.info("ended", extra={"duty": duty.name, "took_s": round(took_s, 1)})
+        self._alarms.report(duty.name, duty.problem)
+
+    # The duties
+
+    async def _full(self) -> None:
+        await self._backup("full")
+
+    async def _diff(self) -> None:
+        await self._backup("diff")
+
+    async def _backup(self, kind: BackupType) -> None:
+        await self._stanza.backup(kind, reason="scheduled")
+        self._watch.look_again()
+        await self._watch.look()
+
+    async def _check(self) -> None:
+        await self._stanza.check()
+        self._state.checked_at = self._context.clock.now()
+        self._save()
+
+    async def _verify(self) -> None:
+        begun = self._context.clock.now()
+        found = await self._stanza.verify()
+        self._state.verify_begun_at = begun
+        if found.good:
+            self._state.verified_at = begun
+        self._save()
+        self._alarms.report(
+            "verified",
+            [] if found.good else [Alarm("repository damaged", "; ".join(found.problems))],
+        )
+        if found.good:
+            await self._expire()
+
+    async def _expire(self) -> None:
+        """Let pgBackRest delete what is past its retention, where nothing is in doubt."""
+        # The segment that this sends is the newest in the store, and has the store's own time.
+        await self._stanza.check()
+        self._watch.look_again()
+        await self._watch.look()
+        repository, listing = self._watch.repository, self._watch.listing
+        assert repository is not None
+        why = refusal(
+            repository,
+            now=self._context.clock.now(),
+            store_now=None if listing is None else listing.newest,
+            verified_at=self._state.verified_at,
+            retention_days=self._context.settings.physical.retention_days,
+        )
+        self._expiry = why or ""
+        if why is not None:
+            log.warning("nothing was deleted", extra={"why": why})
+            return
+        said = await self._stanza.expire(dry_run=False)
+        self._state.expired_at = self._context.clock.now()
+        self._save()
+        log.info("what is past its retention was deleted", extra={"pgbackrest": said})
+
+    # What the schedules go by
+
+    def _last_full(self) -> datetime | None:
+        """Return when the last full backup was begun: the repository knows, whoever took it."""
+        repository = self._watch.repository
+        full = repository.newest_full() if repository else None
+        return full.started if full else None
+
+    def _last_any(self) -> datetime | None:
+        repository = self._watch.repository
+        newest = repository.newest if repository else None
+        if newest is None:
+            # Without a full one, which is due itself, there is nothing to differ from.
+            return self._context.clock.now()
+        return newest.started
+
+    def _save(self) -> None:
+        self._state.save(self._path)
+
+    def status(self) -> dict[str, Any]:
+        """Return what was done last and what comes next."""
+        now = self._context.clock.now()
+        newest = self._watch.repository.newest if self._watch.repository else None
+        return {
+            "problem": "; ".join(alarm.name for duty in self._duties for alarm in duty.problem),
+            "done": self._done,
+            "newest": None if newest is None else newest.label,
+            "newest_at": None if newest is None else newest.stopped.isoformat(),
+            "verified_at": _iso(self._state.verified_at),
+            "expired_at": _iso(self._state.expired_at),
+            "not_expired_because": self._expiry,
+            "next": {
+                duty.name: duty.schedule.due(duty.last(), now).isoformat() for duty in self._duties
+            },
+        }
+
+    def metrics(self) -> Iterator[Any]:
+        """Yield when the last good backup and the last good verification were."""
+        from prometheus_client.core import GaugeMetricFamily
+
+        repository = self._watch.repository
+        done = GaugeMetricFamily(
+            "flowrex_physical_backup_last_success_timestamp_seconds",
+            "When the newest backup of a type ended.",
+            labels=["type"],
+        )
+        for kind in ("full", "diff"):
+            good = (
+                [b for b in repository.backups if b.kind == kind and not b.error]
+                if repository
+                else []
+            )
+            if good:
+                done.add_metric([kind], good[-1].stopped.timestamp())
+        yield done
+        if self._state.verified_at is not None:
+            yield GaugeMetricFamily(
+                "flowrex_physical_verified_timestamp_seconds",
+                "When every byte of the repository was last read and found right.",
+                value=self._state.verified_at.timestamp(),
+            )
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

@@ -1,0 +1,103 @@
+"""Recovery to a time, a position and a name finds exactly the rows of that moment."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+from flowrex.secret import Secret
+from generator.bootstrap.postgres import Server
+from tests.cluster import eventually
+from tests.live.physical.conftest import BASE, Database, started
+
+# What may be lost at most: `archive_timeout`, and the time that a push takes.
+RPO_S = 40
+
+
+@pytest.fixture(scope="module")
+def moments(database: Database) -> dict[str, str]:
+    """A history with a kill of PostgreSQL and of the agent in it, and three moments by name."""
+    found: dict[str, str] = {}
+    database.add(1)
+    found["time"] = database.ask(
+        "SELECT to_char(clock_timestamp(), 'YYYY-MM-DD\"T\"HH24:MI:SS.USOF')"
+    )
+    time.sleep(0.1)
+    database.add(2)
+    found["lsn"] = str(database.ask("SELECT pg_current_wal_lsn()::text"))
+    database.add(3)
+    database.agent("physical", "mark", "before-the-fourth")
+    found["name"] = "before-the-fourth"
+    database.add(4)
+    database.agent("physical", "backup", "diff")
+    database.add(5)
+    for server in ("agent", "postgres"):
+        database.kill(server)
+    database.cluster.run("dev", "up")
+    database.add(6)
+    database.agent("physical", "check")
+    found["end"] = "end"
+    return found
+
+
+def rows(database: Database, to: str, number: int) -> list[int]:
+    """Restore into a scratch cluster and return the rows that are there."""
+    folder = Path(mkdtemp(prefix="flowrex-scratch-", dir="/tmp")) / "data"
+    folder.parent.chmod(0o755)
+    database.agent("physical", "restore", "--to", to, "--into", str(folder))
+    password = (database.cluster.state / "secrets/postgres-superuser").read_text().strip()
+    port = BASE + 1990 + number
+    with started(folder, port):
+        dsn = Secret(f"postgresql://postgres:{password}@127.0.0.1:{port}/flowrex")
+        with Server(dsn) as server:
+            eventually(
+                lambda: server.row("SELECT NOT pg_is_in_recovery()") == (True,),
+                within=60,
+                what="the end of the recovery",
+            )
+            found = server.row("SELECT coalesce(array_agg(id ORDER BY id), '{}') FROM moments")
+            archiving = server.row("SELECT current_setting('archive_mode')")
+            server.execute("INSERT INTO moments VALUES (99)")
+    assert archiving == ("off",), "a scratch cluster must not archive into the real one's archive"
+    assert found is not None
+    return list(found[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("time", [1]), ("lsn", [1, 2]), ("name", [1, 2, 3]), ("end", [1, 2, 3, 4, 5, 6])],
+)
+def test_a_restore_finds_exactly_the_rows_of_its_moment(
+    database: Database, moments: dict[str, str], kind: str, expected: list[int]
+) -> None:
+    assert rows(database, moments[kind], len(expected)) == expected
+
+
+def test_what_was_written_is_in_the_archive_within_seconds(
+    database: Database, moments: dict[str, str]
+) -> None:
+    database.add(7)
+    segment = database.ask("SELECT pg_walfile_name(pg_current_wal_lsn())")
+    begun = time.monotonic()
+    eventually(
+        lambda: database.ask("SELECT last_archived_wal FROM pg_stat_archiver") >= segment,
+        within=RPO_S,
+        what=f"the archiving of {segment}",
+    )
+    took_s = time.monotonic() - begun
+    sys.stdout.write(f"\nfrom a commit to the archive, nothing done for it: {took_s:.1f} s\n")
+    assert database.document("physical", "list")["newest_wal"] >= segment
+
+
+def test_a_restore_in_place_is_refused_while_postgresql_runs(database: Database) -> None:
+    words = ("physical", "restore", "--to", "end", "--in-place", "--database", "flowrex")
+    database.agent(*words, expect=7)
+
+
+def test_a_moment_before_the_first_backup_is_refused(database: Database, tmp_path: Path) -> None:
+    words = ("physical", "restore", "--to", "2020-01-01T00:00:00Z", "--into", str(tmp_path / "x"))
+    database.agent(*words, expect=6)
