@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.settings.model import Consul, ObjectStore, Vault
@@ -32,7 +33,8 @@ def _consul(settings: Consul, token: Secret) -> ConsulClient:
 def _s3(settings: ObjectStore, access_key: Secret, secret_key: Secret) -> S3Client:
     from flowrex.s3 import S3Client
 
-    return S3Client(settings.endpoint, settings.region, access_key, secret_key)
+    ca_file = Path(settings.ca_file) if settings.ca_file else None
+    return S3Client(settings.endpoint, settings.region, access_key, secret_key, ca_file=ca_file)
 
 
 @dataclass(frozen=True)

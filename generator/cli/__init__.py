@@ -24,6 +24,7 @@ VERBS = {
     "rollback": "Bring an earlier version back.",
     "status": "Show what runs, what waits and what to type next.",
     "logs": "Show a job's log.",
+    "agents": "Show every node's agent, what it is behind with and what fails.",
     "backup": "Take, show, prove and keep the database's backups.",
     "restore": "Bring a backup of the database back.",
     "emergency": "Stop trading, see who has heard of it, and end it again.",

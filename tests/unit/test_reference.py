@@ -23,7 +23,7 @@ reference = importlib.util.module_from_spec(_specification)
 _specification.loader.exec_module(reference)
 
 
-@pytest.mark.parametrize("name", ["commands.md", "settings.md", "consul-keys.md", "metrics.md"])
+@pytest.mark.parametrize("name", reference.pages())
 def test_a_page_is_as_the_code_would_write_it(name: str) -> None:
     assert (FOLDER / name).read_text() == reference.pages()[name], "make reference"
 
@@ -41,6 +41,12 @@ def test_every_setting_is_in_the_commented_base_file_and_in_no_other_place_only(
             value = value[key]
 
 
+def test_no_two_tasks_of_the_agent_export_the_same_metric() -> None:
+    # Prometheus refuses the whole page where a name stands twice.
+    names = [family.name for task in reference._agent_tasks() for family in task.metrics()]
+    assert len(names) == len(set(names))
+
+
 def test_every_consul_key_is_described() -> None:
     keys = {
         value
@@ -52,7 +58,8 @@ def test_every_consul_key_is_described() -> None:
 
 
 def test_every_environment_variable_that_the_tool_reads_is_documented() -> None:
-    code = [*ROOT.glob("generator/**/*.py"), *ROOT.glob("flowrex/**/*.py"), ROOT / "Makefile"]
+    rooms = ("generator", "flowrex", "agents")
+    code = [path for room in rooms for path in (ROOT / room).rglob("*.py")] + [ROOT / "Makefile"]
     read = {
         name
         for path in code
