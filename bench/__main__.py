@@ -9,7 +9,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import peers, plan, render, rollout
+from bench import emergency, peers, plan, render, rollout
 from bench.measure import Figure
 from generator.dev.servers import Lines
 from generator.dev.settings import read
@@ -17,7 +17,7 @@ from tests.cluster import running
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PORT_BASE = int(os.environ.get("FLOWREX_TEST_PORT_BASE", "24000"))
-NAMES = ("render", "plan", "rollout")
+NAMES = ("render", "plan", "rollout", "emergency")
 
 
 def main() -> None:
@@ -34,12 +34,14 @@ def main() -> None:
             programs = peers.build(folder, read(os.environ).cache, Lines())
         if "render" in wanted:
             figures += render.run(folder, programs)
-        if {"plan", "rollout"} & set(wanted):
+        if {"plan", "rollout", "emergency"} & set(wanted):
             with running(PORT_BASE, nodes=2) as cluster:
                 if "plan" in wanted:
                     figures += plan.run(folder, programs, cluster)
                 if "rollout" in wanted:
                     figures += rollout.run(cluster)
+                if "emergency" in wanted:
+                    figures += emergency.run(cluster)
     for figure in figures:
         print(figure)
     record(figures)
