@@ -6,18 +6,23 @@ its fence any more changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
+from app.brokers import Broker, BrokerRefused
+from app.domain.orders import Order
 from app.store import book
 from app.store.emergency import Locked
 from app.store.pool import Database
 from app.store.read import read
 from app.store.write import transaction
 from flowrex.errors import FlowrexError
+
+# Who an order of the worker's is placed by.
+ACTOR = "flowrex-worker"
 
 StepName = Literal["taken", "cancelled", "closed", "refused", "done", "called_off"]
 
@@ -52,11 +57,21 @@ class Record:
     detail: str = ""
 
 
+Tell = Callable[[Run, Record], Awaitable[None]]
+
+
 class FlattenStore:
     """The runs in one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, tell: Tell) -> None:
+        """Remember the parts.
+
+        Args:
+            database: where the runs are.
+            tell: is told of each step when it is committed.
+        """
         self._database = database
+        self._tell = tell
 
     async def take(self, locked: Locked, holder: str) -> Run | None:
         """Begin the run of an emergency, or take it over from a worker before.
@@ -83,7 +98,8 @@ class FlattenStore:
                 return None
             run = Run(locked.change, fence, holder)
             await _record(connection, run, Record("taken"))
-            return run
+        await self._tell(run, Record("taken"))
+        return run
 
     async def book(self) -> book.Book:
         """Return what is open now."""
@@ -112,16 +128,40 @@ class FlattenStore:
         """Write a step that changed nothing else."""
         async with self.step(run) as connection:
             await _record(connection, run, record)
+        await self._tell(run, record)
 
     async def cancel(self, run: Run, order_id: str, symbol: str) -> None:
         """Cancel an order; one that is not open any more needs no record."""
         async with self.step(run) as connection:
-            if await book.cancel(connection, order_id) == "cancelled":
-                await _record(connection, run, Record("cancelled", symbol, order_id))
+            if await book.cancel(connection, order_id) != "cancelled":
+                return
+            record = Record("cancelled", symbol, order_id)
+            await _record(connection, run, record)
+        await self._tell(run, record)
 
-    async def closed(self, connection: Any, run: Run, record: Record) -> None:
-        """Write in the step's own transaction what it has closed."""
-        await _record(connection, run, record)
+    async def close(self, run: Run, order: Order, key: str, broker: Broker) -> None:
+        """Trade a position away, or a part of it.
+
+        Args:
+            run: whose step it is.
+            order: an exit, filled as a whole.
+            key: its idempotency key.
+            broker: where it is filled.
+
+        Raises:
+            BrokerRefused: nothing was traded.
+            BookRefused: it is no exit any more.
+        """
+        async with self.step(run) as connection:
+            price = await broker.price(connection, order)
+            if price is None:
+                raise BrokerRefused(f"the broker leaves {order.symbol} unfilled")
+            order_id = await book.add(connection, order, key, ACTOR)
+            await book.fill(connection, order_id, price)
+            detail = f"at {price.normalize():f}"
+            record = Record("closed", order.symbol, order_id, order.change, detail)
+            await _record(connection, run, record)
+        await self._tell(run, record)
 
     async def call_off(self, holder: str, current: int | None = None) -> int:
         """End every run that is open, because its emergency is over; return how many.
@@ -137,10 +177,12 @@ class FlattenStore:
                 " RETURNING change, fence",
                 current,
             )
-            for row in rows:
-                run = Run(row["change"], row["fence"], holder)
+            runs = [Run(row["change"], row["fence"], holder) for row in rows]
+            for run in runs:
                 await _record(connection, run, Record("called_off"))
-            return len(rows)
+        for run in runs:
+            await self._tell(run, Record("called_off"))
+        return len(runs)
 
     async def end(self, run: Run) -> None:
         """End the run for good, because nothing is left: no restart begins it again."""
@@ -151,6 +193,7 @@ class FlattenStore:
                 " WHERE change = $1",
                 run.change,
             )
+        await self._tell(run, Record("done"))
 
 
 async def _record(connection: Any, run: Run, record: Record) -> None:

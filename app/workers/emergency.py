@@ -10,9 +10,12 @@ import logging
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 from typing import Any
 
+from app.audit.file import AuditFile
+from app.audit.trail import Trail
 from app.brokers.paper import PaperBroker
 from app.consul import Connector
 from app.emergency import EmergencyWatch
@@ -26,6 +29,7 @@ from app.store.read import read
 from app.store.write import transaction
 from app.workers.flatten import Flatten
 from app.workers.http import Pulse, serve
+from app.workers.journal import Journal
 from app.workers.lead import Lead
 from app.workers.settings import WorkerSettings, load
 from flowrex import log
@@ -56,8 +60,13 @@ class Worker:
         self._database = Database(
             settings.database, self.metrics, application_name=f"flowrex-worker/{settings.release}"
         )
+        name = f"worker-{os.getpid()}-{time.time_ns()}"
+        self._trail = Trail(AuditFile(settings.audit_dir, name), self.metrics)
         self.flatten = Flatten(
-            FlattenStore(self._database), PaperBroker(), self.metrics, f"worker/{self._name}"
+            FlattenStore(self._database, Journal(self._trail)),
+            PaperBroker(),
+            self.metrics,
+            f"worker/{self._name}",
         )
         self._lead = Lead(Connector(consul.address, consul.token_file), self._name)
         self._watch = EmergencyWatch(
@@ -104,6 +113,7 @@ class Worker:
             await asyncio.to_thread(self._lead.stop)
             await self._watch.stop()
             await self._database.stop()
+            await asyncio.to_thread(self._trail.close)
 
     async def _changed(self, state: State) -> None:
         await self._keep_lock(state)
@@ -170,7 +180,7 @@ def main() -> None:
     """Read the environment and work."""
     try:
         settings = load(os.environ)
-        prepare_folders(settings.consul.state_dir)
+        prepare_folders(settings.consul.state_dir, settings.audit_dir)
         log.configure(
             settings.log_level,
             service="flowrex-worker",

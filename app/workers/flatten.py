@@ -20,8 +20,6 @@ from flowrex.emergency import Level
 
 _log = logging.getLogger("app.workers.flatten")
 
-ACTOR = "flowrex-worker"
-
 
 class Flatten:
     """One worker's work on emergencies; it acts only while it may."""
@@ -133,20 +131,11 @@ class Flatten:
         return True
 
     async def _close(self, run: Run, step: Close) -> None:
-        order = step.order
         self._closes += 1
         # Unlike in any other attempt, since a fence has one worker.
         key = f"flatten-{run.change}-{run.fence}-{self._closes}"
-        async with self._store.step(run) as connection:
-            price = await self._broker.price(connection, order)
-            if price is None:
-                raise BrokerRefused(f"the broker leaves {order.symbol} unfilled")
-            order_id = await book.add(connection, order, key, ACTOR)
-            await book.fill(connection, order_id, price)
-            change = order.change
-            record = Record("closed", order.symbol, order_id, change, f"at {price.normalize():f}")
-            await self._store.closed(connection, run, record)
-        self._metrics.trades.labels(side=order.side).inc()
+        await self._store.close(run, step.order, key, self._broker)
+        self._metrics.trades.labels(side=step.order.side).inc()
 
     async def _refused(self, run: Run, step: Close, why: str) -> bool:
         _log.error("emergency %s: %s is not closed yet: %s", run.change, step.order.symbol, why)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from app import settings
 from app.environ import Reader
@@ -22,6 +23,7 @@ class WorkerSettings:
         port: the port, likewise.
         database: PostgreSQL.
         consul: the emergency switch and the workers' lock.
+        audit_dir: the folder of the audit trail's files.
     """
 
     environment: str
@@ -31,6 +33,7 @@ class WorkerSettings:
     port: int
     database: DatabaseSettings
     consul: ConsulSettings
+    audit_dir: Path
 
 
 def load(environ: Mapping[str, str]) -> WorkerSettings:
@@ -52,6 +55,7 @@ def load(environ: Mapping[str, str]) -> WorkerSettings:
         port=port,
         database=settings.database(read),
         consul=settings.consul(read),
+        audit_dir=Path(read.text("FLOWREX_AUDIT_DIR")),
     )
     read.refuse()
     return loaded

@@ -33,14 +33,14 @@ def around(owner, name):
         return result
     setattr(owner, name, call)
 
-for name in ("take", "book", "cancel", "closed", "end"):
+for name in ("take", "book", "cancel", "close", "end"):
     around(flatten.FlattenStore, name)
 for name in ("add", "fill"):
     around(book, name)
 emergency.main()
 """
 
-# take, and per pass: book; two cancels; four closes of add, fill and closed; the last look; end.
+# take, and per pass: book; two cancels; four closes with an add and a fill; the last look; end.
 CALLS = 1 + 1 + RESTING + 1 + 3 * 3 + 1 + 3 + 1 + 1
 
 

@@ -120,6 +120,7 @@ LOGIN
       }
 
       env {
+        FLOWREX_AUDIT_DIR               = "${NOMAD_ALLOC_DIR}/audit"
         FLOWREX_CONSUL_ADDRESS          = "http://127.0.0.1:20050"
         FLOWREX_CONSUL_TOKEN_FILE       = "${NOMAD_SECRETS_DIR}/consul_token"
         FLOWREX_DATABASE_CREDENTIALS    = "${NOMAD_SECRETS_DIR}/database.json"

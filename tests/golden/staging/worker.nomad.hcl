@@ -116,6 +116,7 @@ LOGIN
       }
 
       env {
+        FLOWREX_AUDIT_DIR               = "${NOMAD_ALLOC_DIR}/audit"
         FLOWREX_CONSUL_ADDRESS          = "https://consul.staging.flowrex.app:8501"
         FLOWREX_CONSUL_TOKEN_FILE       = "${NOMAD_SECRETS_DIR}/consul_token"
         FLOWREX_DATABASE_CREDENTIALS    = "${NOMAD_SECRETS_DIR}/database.json"
