@@ -1,0 +1,55 @@
+"""A full disk under the agent's state, on a file system of its own."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.audit.shipping import Shipping, drain
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 128 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "flowrex-test", str(folder)]
+    subprocess.run(mount, check=True, capture_output=True, timeout=10)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True, capture_output=True, timeout=10)
+
+
+def test_a_full_disk_stops_shipping_and_loses_nothing(shipping: Shipping, small_disk: Path) -> None:
+    shipping.state = small_disk / "state"
+    shipping.writer.write(20)
+    shipping.ship()
+    ballast = small_disk / "ballast"
+    with pytest.raises(OSError, match="No space"):
+        ballast.write_bytes(b"x" * 1_000_000)
+    shipping.writer.write(60)
+    shipper = shipping.shipper()
+    with pytest.raises(OSError, match="No space"):
+        drain(shipper)
+    ballast.unlink()
+    drain(shipper)
+    shipping.assert_all_there_once()
+
+
+def test_a_full_disk_and_a_kill(shipping: Shipping, small_disk: Path) -> None:
+    shipping.state = small_disk / "state"
+    shipping.writer.write(20)
+    shipping.ship()
+    ballast = small_disk / "ballast"
+    with pytest.raises(OSError, match="No space"):
+        ballast.write_bytes(b"x" * 1_000_000)
+    shipping.writer.write(60)
+    with pytest.raises(OSError, match="No space"):
+        shipping.ship()
+    ballast.unlink()
+    shipping.ship()  # by another process, as it were
+    shipping.assert_all_there_once()
