@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowrex.emergency import LONGEST_VALUE, NORMAL, WORDS, Emergency, Level, parse
@@ -107,6 +107,7 @@ def test_each_level_does_what_those_below_it_do() -> None:
     assert Level.NORMAL.word == "off"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_value_raises_and_only_off_is_normal(value: bytes) -> None:
     found = parse(value)
@@ -116,6 +117,7 @@ def test_no_value_raises_and_only_off_is_normal(value: bytes) -> None:
         assert found.active or b"off" in value
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
