@@ -49,7 +49,8 @@ _VARIABLES = {"release": "0.1.0", "region": "global", "datacenter": "dc1"}
 # levant 0.3.3 parses jobs by itself and stops at what is newer than its parser (its issue 550), so
 # that it plans a little less: no wait, no disconnect, no Vault role, no Consul identity.
 _UNKNOWN_TO_LEVANT = re.compile(
-    r"\n *(#[^\n]*\n *)?(?:wait|disconnect) \{[^}]*\}|\n *(role|disable_file) +=[^\n]*|\n *consul \{\}"
+    r"\n *(#[^\n]*\n *)?(?:wait|disconnect) \{[^}]*\}|\n *(role|disable_file) +=[^\n]*"
+    r"|\n *consul \{\}"
 )
 
 
