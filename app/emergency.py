@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 
 from app import essential
 from app.metrics import Metrics
@@ -37,7 +39,7 @@ class EmergencyWatch:
         telling: Connect,
         on_change: Callable[[State], Awaitable[None]],
         kind: str,
-        name: str,
+        instance: str,
         node: str,
         release: str,
         grace_s: float,
@@ -51,7 +53,7 @@ class EmergencyWatch:
             telling: gives another client, for acknowledgements.
             on_change: called after each change of the key, until it returns: raises the database.
             kind: of process, in the acknowledgement's key.
-            name: of this process, likewise.
+            instance: the allocation, likewise; the process's number comes behind it.
             node: where it runs.
             release: its version.
             grace_s: the switch's grace time, in seconds; the key is read at least thrice in it.
@@ -60,7 +62,9 @@ class EmergencyWatch:
         self._metrics = metrics
         self._telling = telling
         self._on_change = on_change
-        self._key = keys.acknowledgement(kind, name)
+        self._siblings = keys.acknowledgement(kind, f"{instance}-")
+        self._key = f"{self._siblings}{os.getpid()}"
+        self._swept = False
         self._node = node
         self._release = release
         self._changed = asyncio.Event()
@@ -137,6 +141,18 @@ class EmergencyWatch:
         if self._acknowledged != (said.index, said.level):
             self._telling().kv_put(self._key, said.encode())
             self._acknowledged = (said.index, said.level)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Take back, once, what processes of this allocation left that were killed."""
+        if self._swept:
+            return
+        client = self._telling()
+        for entry in client.kv_list(self._siblings):
+            pid = entry.key.removeprefix(self._siblings)
+            if pid.isdecimal() and not Path("/proc", pid).exists():
+                client.kv_delete(entry.key, cas=entry.modify_index)
+        self._swept = True
 
     def _take_back(self) -> None:
         self._telling().kv_delete(self._key)

@@ -126,11 +126,11 @@ def file_name() -> str:
 
 def _watch(services: Services, switch: Switch) -> EmergencyWatch:
     consul, release = services.settings.consul, services.settings.release
-    name = f"{consul.instance[:8]}-{os.getpid()}"
+    instance = consul.instance[:8]
 
     async def raise_lock(state: State) -> None:
         async with transaction(services.database) as connection:
-            await emergency.raise_to(connection, state, f"backend/{name}")
+            await emergency.raise_to(connection, state, f"backend/{instance}-{os.getpid()}")
 
     return EmergencyWatch(
         switch,
@@ -139,7 +139,7 @@ def _watch(services: Services, switch: Switch) -> EmergencyWatch:
         telling=Connector(consul.address, consul.token_file),
         on_change=raise_lock,
         kind="backend",
-        name=name,
+        instance=instance,
         node=consul.node,
         release=release,
         grace_s=consul.grace_s,

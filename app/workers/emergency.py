@@ -76,7 +76,7 @@ class Worker:
             telling=Connector(consul.address, consul.token_file),
             on_change=self._changed,
             kind="worker",
-            name=self._name,
+            instance=consul.instance[:8],
             node=consul.node,
             release=settings.release,
             grace_s=consul.grace_s,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +19,7 @@ from flowrex.errors import ServerUnreachable
 from flowrex.switch import State, Switch
 from flowrex.testing.consul import FakeConsul
 
-ACK = keys.acknowledgement("backend", "alloc-1")
+ACK = keys.acknowledgement("backend", f"alloc-{os.getpid()}")
 
 
 class Rig:
@@ -37,7 +38,7 @@ class Rig:
             telling=lambda: cast(ConsulClient, self.consul),
             on_change=self._settle,
             kind="backend",
-            name="alloc-1",
+            instance="alloc",
             node="node-1",
             release="1.2.3",
             grace_s=30,
@@ -106,6 +107,24 @@ async def test_stopping_takes_the_word_back(rig: Rig) -> None:
     await until(rig.acknowledged)
     await rig.watch.stop()
     assert rig.acknowledged() is None
+
+
+async def test_what_a_killed_process_of_the_same_allocation_left_is_taken_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = Rig()
+    dead = keys.acknowledgement("backend", "alloc-4194305")  # beyond what the kernel gives
+    others = [
+        keys.acknowledgement("backend", "another-4194305"),
+        keys.acknowledgement("worker", "alloc-4194305"),
+        keys.acknowledgement("backend", f"alloc-{os.getppid()}"),
+    ]
+    for key in (dead, *others):
+        rig.consul.kv_put(key, "left behind")
+    await rig.watch.start()
+    await until(lambda: rig.consul.kv_get(dead) is None)
+    await rig.watch.stop()
+    assert all(rig.consul.kv_get(key) for key in others)
 
 
 async def test_without_consul_it_starts_and_nothing_is_acknowledged(
