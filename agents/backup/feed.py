@@ -51,14 +51,18 @@ class Fed:
         # A write takes what fits and never waits where nothing ticks.
         os.set_blocking(self._process.stdin.fileno(), False)
 
-    def feed(self, pieces: Iterable[bytes]) -> None:
+    def feed(self, pieces: Iterable[bytes], *, to_the_end: bool = True) -> None:
         """Give it everything; a program that has heard enough is no error.
 
-        The pieces are taken to their end in any case: their checksums are judged there.
+        Args:
+            pieces: what it reads.
+            to_the_end: take them all in any case, since their checksums are judged at the end.
         """
         listening = True
         for piece in pieces:
             listening = listening and self._write(piece)
+            if not listening and not to_the_end:
+                break
         assert self._process.stdin is not None
         self._process.stdin.close()
 

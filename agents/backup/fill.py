@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agents.backup import source
@@ -11,7 +12,9 @@ from agents.backup.manifest import Manifest
 from agents.backup.psql import Access, Server, Session, Tick
 from agents.backup.seal import SealBroken
 from agents.backup.take import DATABASE, GLOBALS
-from agents.backup.verify import Reader
+from agents.backup.verify import Reader, listing
+
+_OF_THE_SYSTEM = b" ACL pg_catalog "
 
 
 @dataclass(frozen=True)
@@ -70,25 +73,47 @@ def fill(
         key: its data key.
         target: where to.
         database: the empty one.
-        owner: the role to act as, whose everything is to be.
+        owner: the role to act as, whose everything is to be. Then what only a superuser may grant
+            is left out; empty for a superuser.
 
     Raises:
         SealBroken: the backup is not what was written.
         ServerUnreachable: the server is gone, or refuses.
     """
+    file = manifest.file(DATABASE)
+
+    def pieces() -> Iterator[bytes]:
+        return reader.pieces(file, key, tick=target.tick, progress=target.progress)
+
     command = [
         target.access.program("pg_restore"),
         f"--dbname={database}",
         "--exit-on-error",
         "--no-password",
         "--no-tablespaces",
-        *([f"--role={owner}"] if owner else []),
     ]
     environ = target.access.environ(target.server, database)
-    pieces = reader.pieces(manifest.file(DATABASE), key, tick=target.tick, progress=target.progress)
-    with Fed(command, environ, f"{database} at {target.server}", tick=target.tick) as program:
-        program.feed(pieces)
-        program.judge()
+    where = f"{database} at {target.server}"
+    with tempfile.NamedTemporaryFile(prefix="flowrex-toc-") as contents:
+        if owner:
+            listed = listing(target.access, pieces(), target.tick, to_the_end=False)
+            contents.write(b"".join(line for line in listed if _OF_THE_SYSTEM not in line))
+            contents.flush()
+            command += [f"--role={owner}", f"--use-list={contents.name}"]
+        with Fed(command, environ, where, tick=target.tick) as program:
+            program.feed(pieces())
+            program.judge()
+
+
+def system_grants(target: Target, database: str) -> int:
+    """Return how many rights on the system's own functions a database has given."""
+    with target.session(database) as session:
+        return int(
+            session.value(
+                "SELECT count(*) FROM pg_proc, aclexplode(proacl)"
+                " WHERE pronamespace = 'pg_catalog'::regnamespace"
+            )
+        )
 
 
 def compare(manifest: Manifest, target: Target, database: str) -> dict[str, int]:

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ from agents.context import Context
 from agents.requests.handler import Handler, Handling, Progress, Refused
 from flowrex.errors import FlowrexError
 from flowrex.node_requests import Request
+
+log = logging.getLogger(__name__)
 
 _MOST_LISTED = 200
 
@@ -72,7 +75,10 @@ class _Telling:
 
 def _backup(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[str, Any]:
     _only(asked, "reason", "name")
-    reason = asked.get("reason", "manual")
+    # What stands after the first word is for the log: the emergency names its change there.
+    reason, _, detail = asked.get("reason", "manual").partition(" ")
+    if detail:
+        log.info("a backup is asked for", extra={"reason": reason, "detail": detail})
     if reason not in names.REASONS:
         raise Refused(
             f"{reason!r} is no reason for a backup; expected one of {', '.join(names.REASONS)}"

@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 
 OWNER = "flowrex_owner"
 _SHOWN_TABLES = 20
+_GRANTS = (
+    "Rights on the system's own functions, such as pgBackRest's, only an administrator may give: "
+    "`flowrexctl bootstrap ENV` puts them back."
+)
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,8 @@ class Loss:
             f"({str(age).split('.', maxsplit=1)[0]} ago) is lost from the database."
         ]
         changed = [
-            f"  {table}: {self.rows_now.get(table, 0)} rows now, "
-            f"{self.rows_then.get(table, 0)} afterwards"
+            f"  {table}: {_rows(self.rows_now, table)} now, "
+            f"{_rows(self.rows_then, table)} afterwards"
             for table in sorted({*self.rows_now, *self.rows_then})
             if self.rows_now.get(table) != self.rows_then.get(table)
         ]
@@ -95,6 +99,7 @@ class Restored:
         kept_as: what the old one is called now; empty where there was none.
         rows: rows by table.
         migrated: whether migrations ran.
+        note: what is left to do.
     """
 
     name: str
@@ -102,6 +107,7 @@ class Restored:
     kept_as: str
     rows: Mapping[str, int]
     migrated: bool = False
+    note: str = ""
 
     def document(self) -> dict[str, object]:
         """Return it as JSON has it."""
@@ -112,6 +118,7 @@ class Restored:
             "tables": len(self.rows),
             "rows": sum(self.rows.values()),
             "migrated": self.migrated,
+            "note": self.note,
         }
 
 
@@ -194,9 +201,14 @@ def restore(
         raise
     with target.session(database) as session:
         session.ask("ANALYZE")
-    done = Restored(name, database, kept_as if there else "", rows, bool(migrate))
-    log.warning("a database was restored", extra={"backup": name, **done.document()})
+    note = _GRANTS if there and _fewer_grants(target, database, kept_as) else ""
+    done = Restored(name, database, kept_as if there else "", rows, bool(migrate), note)
+    log.info("a database was restored", extra={"backup": name, "kept_as": done.kept_as})
     return done
+
+
+def _fewer_grants(target: Target, database: str, before: str) -> bool:
+    return fill.system_grants(target, database) < fill.system_grants(target, before)
 
 
 def confirmed(database: str, typed: str) -> None:
@@ -210,6 +222,10 @@ def confirmed(database: str, typed: str) -> None:
             f"{typed!r} is not the name of the database that would be replaced, {database!r}",
             hint=f"Nothing was done. To do it: --yes-replace {database}",
         )
+
+
+def _rows(found: Mapping[str, int], table: str) -> str:
+    return f"{found[table]} rows" if table in found else "not there"
 
 
 def _migrate(command: Sequence[str], target: Target, database: str) -> None:

@@ -138,6 +138,7 @@ def snapshot(
     database: str,
     *,
     tables: Sequence[str] | None,
+    lock_timeout_s: float,
     tick: Tick,
 ) -> Iterator[Snapshot]:
     """Hold a snapshot for the length of a block.
@@ -147,9 +148,11 @@ def snapshot(
         candidate: where.
         database: of which database.
         tables: whose rows are counted, as `schema.table`; all of them where None.
+        lock_timeout_s: seconds to wait for a table that somebody holds.
         tick: called every second.
     """
     with Session(access, candidate.server, database, tick=tick) as session:
+        session.ask(f"SET lock_timeout = {int(lock_timeout_s * 1000)}")
         session.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         exported = session.value("SELECT pg_export_snapshot()")
         yield Snapshot(exported, facts(session, tables))

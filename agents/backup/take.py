@@ -131,9 +131,13 @@ class _Attempt:
 
     def on(self, candidate: Candidate) -> Manifest:
         self.progress(f"dumping {self.backed.database} at {candidate.server}")
-        tables = self.backed.settings.tables
         with source.snapshot(
-            self.access, candidate, self.backed.database, tables=tables, tick=self.tick
+            self.access,
+            candidate,
+            self.backed.database,
+            tables=self.backed.settings.tables,
+            lock_timeout_s=seconds(self.backed.settings.postgres.lock_timeout),
+            tick=self.tick,
         ) as held:
             stored = [self._dump(candidate, held)]
             try:

@@ -146,25 +146,38 @@ def read(
     for file in manifest.files:
         pieces = reader.pieces(file, key, tick=tick, progress=progress)
         if manifest.kind == "logical" and file.name == DATABASE:
-            entries = _listed(reader.access, pieces, tick)
+            entries = len(listing(reader.access, pieces, tick))
         else:
             for _ in pieces:
                 pass
     return {"stored_bytes": manifest.stored_size, "entries": entries}
 
 
-def _listed(access: Access, pieces: Iterable[bytes], tick: Tick) -> int:
+def listing(
+    access: Access, pieces: Iterable[bytes], tick: Tick, *, to_the_end: bool = True
+) -> list[bytes]:
+    """Return pg_restore's list of what a dump has, a line an entry.
+
+    Args:
+        access: where pg_restore is.
+        pieces: the dump.
+        tick: called every second.
+        to_the_end: take all pieces, so that their checksums are judged.
+
+    Raises:
+        SealBroken: it is no dump.
+    """
     command = [access.program("pg_restore"), "--list"]
     environ = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
-    with tempfile.TemporaryFile() as listing:
-        with Fed(command, environ, "the dump", tick=tick, output=listing) as program:
-            program.feed(pieces)
+    with tempfile.TemporaryFile() as output:
+        with Fed(command, environ, "the dump", tick=tick, output=output) as program:
+            program.feed(pieces, to_the_end=to_the_end)
             try:
                 program.judge()
             except FlowrexError as error:
                 raise SealBroken(f"its dump can't be listed: {error.message}") from error
-        listing.seek(0)
-        return sum(1 for line in listing if line.strip() and not line.startswith(b";"))
+        output.seek(0)
+        return [line for line in output if line.strip() and not line.startswith(b";")]
 
 
 def _is_listed(catalog: Catalog, name: str) -> bool:

@@ -258,6 +258,8 @@ def restore(
     show(f"{done.database} is {done.name} now: {sum(done.rows.values())} rows, as it says")
     if done.kept_as:
         show(f"What was there before is {done.kept_as}; drop it once nobody misses it.")
+    if done.note:
+        say(done.note)
 
 
 def _typed(database: str, given: str | None) -> str:

@@ -55,6 +55,16 @@ def settings(layout: Layout, environment: Environment) -> dict[str, Any]:
                 )
             }
         },
+        "backup": {
+            "enabled": True,
+            "postgres": {
+                "servers": [f"{HOST}:{layout.postgres}", f"{HOST}:{layout.replica}"],
+                "database": environment.postgres.database,
+                "sslmode": "disable",
+                "login_mount": environment.vault.database_mount,
+            },
+            "schedule": {"jitter": "0s"},
+        },
         "http": {"port": layout.agent},
         "status": {"interval": "10s"},
         "physical": archive.agent_settings(layout, environment),

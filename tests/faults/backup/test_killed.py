@@ -1,0 +1,105 @@
+"""kill -9 at every step: the kill point walks through each request that the agent makes of S3."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from agents.backup.names import backup_name
+from agents.backup.records import Record
+from flowrex.errors import NotFound
+from tests.faults.backup.conftest import World
+from tests.faults.s3_proxy import Seen
+
+ROOT = Path(__file__).parents[3]
+
+
+def start(world: World, what: str, name: str = "", now: str = "") -> subprocess.Popen[bytes]:
+    given = {
+        "what": what,
+        "address": world.proxy.address,
+        "bucket": world.books.bucket,
+        "server": f"{world.postgres.server.host}:{world.postgres.server.port}",
+        "user": world.postgres.access.user,
+        "name": name,
+        "now": now,
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.faults.backup.killed", json.dumps(given)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+    )
+
+
+def killed_at(world: World, number: int, when: str, what: str, **given: str) -> bool:
+    """Kill the process at its n-th request; return whether it came so far."""
+    world.proxy.seen.clear()
+    process = start(world, what, **given)
+    struck = []
+
+    def strike(seen: Seen) -> None:
+        if len(world.proxy.seen) >= number and not struck:
+            struck.append(seen)
+            process.kill()
+            process.wait()
+
+    setattr(world.proxy, when, strike)
+    _, err = process.communicate(timeout=120)
+    world.proxy.before = world.proxy.after = lambda seen: None
+    assert struck or process.returncode == 0, err.decode()
+    return bool(struck)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_backup_killed_at_any_step_leaves_none_or_a_whole_one(world: World, when: str) -> None:
+    number, whole = 1, 0
+    while True:
+        name = backup_name("manual", world.source.now() + timedelta(seconds=number))
+        if not killed_at(world, number, when, "backup", name=name):
+            break
+        try:
+            world.reader(world.straight).open(name)
+            whole += 1
+        except NotFound:
+            # A name that was begun and not finished can be used again only with what is there gone.
+            assert name not in [one.name for one in world.straight.list().backups]
+        number += 1
+    # Through the upload of both files, the manifest, and the reading back.
+    assert number > 10
+    listed = world.straight.list().backups
+    assert len(listed) == whole + 1
+    # What was killed while it was read again is whole, and not known to be good.
+    assert world.drill(listed[0].name).good
+    assert world.drill(listed[-1].name).good
+    # No process of PostgreSQL's goes on after its agent.
+    left = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'flowrex-agent'"
+    assert world.postgres.value(left) == "1"
+
+
+def test_a_pruning_killed_at_any_step_leaves_nothing_listed_that_is_not_whole(
+    world: World,
+) -> None:
+    now = world.source.now()
+    kept = world.take(name=backup_name("manual", now))
+    world.straight.note(kept.name, Record("verified", now))
+    later = (now + timedelta(days=6)).isoformat()
+    number = 1
+    while True:
+        # A backup as it would be after a hundred days.
+        old = world.take(name=backup_name("manual", now - timedelta(days=100, seconds=-number)))
+        ended = not killed_at(world, number, "after", "prune", now=later)
+        for backup in world.straight.list().backups:
+            assert backup.manifest, backup.problem
+        del old
+        if ended:
+            break
+        number += 1
+    assert number > 3
+    assert world.drill(kept.name).good
