@@ -9,7 +9,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import audit, emergency, peers, plan, render, rollout
+from bench import audit, backup, emergency, peers, plan, render, rollout
 from bench.measure import Figure
 from generator.dev.servers import Lines
 from generator.dev.settings import read
@@ -17,7 +17,7 @@ from tests.cluster import running
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PORT_BASE = int(os.environ.get("FLOWREX_TEST_PORT_BASE", "24000"))
-NAMES = ("render", "plan", "rollout", "emergency", "audit")
+NAMES = ("render", "plan", "rollout", "emergency", "audit", "backup")
 
 
 def main() -> None:
@@ -44,6 +44,8 @@ def main() -> None:
                     figures += emergency.run(cluster)
         if "audit" in wanted:
             figures += audit.run(folder)
+    if "backup" in wanted:
+        figures += backup.run()
     for figure in figures:
         print(figure)
     record(figures)

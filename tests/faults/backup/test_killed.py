@@ -49,6 +49,8 @@ def killed_at(world: World, number: int, when: str, what: str, **given: str) -> 
             struck.append(seen)
             process.kill()
             process.wait()
+            if when == "before":
+                raise ConnectionResetError("what was on its way is lost")
 
     setattr(world.proxy, when, strike)
     _, err = process.communicate(timeout=120)
