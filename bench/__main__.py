@@ -9,7 +9,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import audit, backup, emergency, peers, plan, render, rollout
+from bench import agent, audit, backup, emergency, peers, plan, render, rollout
 from bench.measure import Figure
 from generator.dev.servers import Lines
 from generator.dev.settings import read
@@ -17,7 +17,7 @@ from tests.cluster import running
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PORT_BASE = int(os.environ.get("FLOWREX_TEST_PORT_BASE", "24000"))
-NAMES = ("render", "plan", "rollout", "emergency", "audit", "backup")
+NAMES = ("render", "plan", "agent", "rollout", "emergency", "audit", "backup")
 
 
 def main() -> None:
@@ -34,10 +34,12 @@ def main() -> None:
             programs = peers.build(folder, read(os.environ).cache, Lines())
         if "render" in wanted:
             figures += render.run(folder, programs)
-        if {"plan", "rollout", "emergency"} & set(wanted):
+        if {"plan", "agent", "rollout", "emergency"} & set(wanted):
             with running(PORT_BASE, nodes=2) as cluster:
                 if "plan" in wanted:
                     figures += plan.run(folder, programs, cluster)
+                if "agent" in wanted:
+                    figures += agent.run(cluster)
                 if "rollout" in wanted:
                     figures += rollout.run(cluster)
                 if "emergency" in wanted:

@@ -39,7 +39,7 @@ def settings(layout: Layout, environment: Environment) -> dict[str, Any]:
             "address": layout.vault_address,
             "login_mount": environment.vault.approle_mount,
             "kv_mount": environment.vault.kv_mount,
-            "check_interval": "5s",
+            "check_interval": "10s",
         },
         "s3": {
             "endpoint": layout.s3_address,

@@ -1,0 +1,63 @@
+"""What a node agent costs while nothing happens: memory, and its share of a core."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.request
+from pathlib import Path
+
+from bench.measure import Figure
+from tests.cluster import Cluster, eventually
+
+SETTLE_S = 45.0
+MEASURE_S = 60.0
+MEMORY_TARGET_MIB = 60.0
+CPU_TARGET_PERCENT = 0.5
+
+
+def run(cluster: Cluster) -> list[Figure]:
+    """Watch the cluster's agent, with every part of it that a dev cluster switches on.
+
+    Args:
+        cluster: a running cluster; the fewer others use the machine, the truer.
+    """
+    status = eventually(lambda: _status(cluster), what="the agent's status")
+    # What it does first of all: logins, the first look at the backups and the archive.
+    time.sleep(SETTLE_S)
+    pid = int(status["pid"])
+    before, began = _cpu_s(pid), time.monotonic()
+    time.sleep(MEASURE_S)
+    share = 100 * (_cpu_s(pid) - before) / (time.monotonic() - began)
+    resident = _resident_mib(pid)
+    return [
+        Figure(
+            f"flowrex-agent, idle, {len(status['tasks'])} tasks, resident memory",
+            f"{resident:.1f} MiB",
+            f"under {MEMORY_TARGET_MIB:.0f} MiB",
+            resident < MEMORY_TARGET_MIB,
+        ),
+        Figure(
+            f"flowrex-agent, idle, share of a core over {MEASURE_S:.0f} s",
+            f"{share:.2f} %",
+            f"under {CPU_TARGET_PERCENT} %",
+            share < CPU_TARGET_PERCENT,
+        ),
+    ]
+
+
+def _status(cluster: Cluster) -> dict[str, object]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{cluster.base + 77}/status") as answer:
+        return dict(json.load(answer))
+
+
+def _cpu_s(pid: int) -> float:
+    """Return the seconds that a process and its ended children have computed for."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def _resident_mib(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -1,0 +1,40 @@
+"""The agent is small because nothing is imported that it does not need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+def imported(code: str) -> set[str]:
+    """Return the top names of what a fresh interpreter has imported after `code`."""
+    program = f"import sys\n{code}\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_the_command_line_alone_imports_click_and_no_client() -> None:
+    there = imported("import agents.main")
+    assert "click" in there
+    assert there.isdisjoint(
+        {"yaml", "asyncio", "consul", "hvac", "requests", "botocore", "cryptography", "zstandard"}
+    )
+
+
+@pytest.mark.parametrize("room", ["generator", "app"])
+def test_the_process_imports_no_other_room_and_not_what_only_they_need(room: str) -> None:
+    there = imported("import agents.process, agents.cli.run, agents.cli.status")
+    assert room not in there
+    assert there.isdisjoint({"jinja2", "nomad", "fastapi", "asyncpg", "boto3", "hcl2", "redis"})
+
+
+def test_no_client_library_is_imported_before_its_server_is_asked() -> None:
+    there = imported("import agents.process")
+    assert there.isdisjoint({"consul", "hvac", "requests", "botocore", "cryptography"})
