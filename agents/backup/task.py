@@ -196,10 +196,13 @@ class BackupTask:
             log.error("a job failed", extra={"job": name, "why": error.message, "hint": error.hint})
             if isinstance(error, PermissionRefused):
                 self._context.refused()
-            self._seen.state = self._backups.publish(job.problem) or self._seen.state
+            if name == "backup":
+                self._seen.state = self._backups.publish(job.problem) or self._seen.state
         else:
             job.succeeded(begun, clock.monotonic() - since)
             self._save()
+            with suppress(FlowrexError):  # the next round says it
+                self._look()
         finally:
             self._seen.doing = ""
 

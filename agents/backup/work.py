@@ -11,15 +11,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agents.backup import drill as drills
-from agents.backup import fill, lock, prune, restore, swap, take, verify
-from agents.backup.catalog import Backup, Catalog, Listing, Retention
+from agents.backup import fill, local, lock, prune, restore, swap, take, verify
+from agents.backup.catalog import Catalog, Listing, Retention
 from agents.backup.datakey import KeyRing, TransitKeys
 from agents.backup.login import Logins
 from agents.backup.manifest import Manifest
 from agents.backup.psql import Access, Server, Tick
-from agents.backup.records import Record, verified
+from agents.backup.records import Record
 from agents.backup.retention import Policy
 from agents.backup.source import candidates
+from agents.backup.state import state_of
 from agents.backup.verify import Reader
 from agents.context import Context
 from agents.settings.backup import Backup as Settings
@@ -27,7 +28,7 @@ from flowrex import keys as consul_keys
 from flowrex.backup_state import BackupState
 from flowrex.consul import ConsulClient
 from flowrex.duration import seconds
-from flowrex.errors import FlowrexError, ServerUnreachable
+from flowrex.errors import ConfigurationError, FlowrexError, ServerUnreachable
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ class Backups:
         logins: where PostgreSQL's logins come from.
         scratch: below which drills restore.
         now: tells the time.
+        told: whether what is found out is published in Consul.
     """
 
     settings: Settings
@@ -78,6 +80,7 @@ class Backups:
     logins: Logins
     scratch: Path
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    told: bool = True
 
     @classmethod
     def of(cls, context: Context) -> Backups:
@@ -166,6 +169,7 @@ class Backups:
                 return None
             manifest = take.take(source, reason, name=name, tick=tick, progress=hands.say)
         self.verify(manifest.name, hands)
+        self._keep_here(manifest.name, hands)
         return manifest
 
     def verify(self, name: str, hands: Hands) -> Record:
@@ -246,6 +250,8 @@ class Backups:
 
     def publish(self, problem: str = "") -> BackupState | None:
         """Write into Consul how good the backups are; None where that is not known now."""
+        if not self.told:
+            return None
         try:
             state = state_of(self.list(), self.database, self.node, self.now(), problem)
             self.consul().kv_put(consul_keys.backups(self.database), state.encode())
@@ -254,6 +260,25 @@ class Backups:
             log.warning("the state of the backups was not published", extra={"why": error.message})
             return None
         return state
+
+    def local(self) -> Backups:
+        """Return the same for the copies that this node keeps itself.
+
+        Raises:
+            ConfigurationError: it keeps none.
+        """
+        folder = self.settings.retention.local_dir
+        if folder is None:
+            raise ConfigurationError(
+                "this node keeps no backups itself", hint="backup.retention.local_dir says where."
+            )
+        return replace(self, catalog=local.catalog_of(self.catalog, Path(folder)), told=False)
+
+    def _keep_here(self, name: str, hands: Hands) -> None:
+        kept = self.settings.retention
+        if kept.local_dir is not None:
+            hands.say(f"copying {name} to {kept.local_dir}")
+            local.keep(self.catalog, name, Path(kept.local_dir), kept.local_keep, tick=hands.tick)
 
     def _named(self, name: str) -> str:
         return self.list().find(name).name
@@ -283,38 +308,6 @@ class Backups:
                 hands.tick()
 
             yield tick
-
-
-def state_of(
-    listing: Listing, database: str, node: str, now: datetime, problem: str = ""
-) -> BackupState:
-    """Return how good the backups in a list are."""
-    newest = listing.backups[-1] if listing.backups else None
-    good = next((one for one in reversed(listing.backups) if one.good), None)
-    looked = verified(good.records) if good else None
-    drilled, drill = _last_drill(listing.backups)
-    return BackupState(
-        database=database,
-        node=node,
-        at=now.isoformat(),
-        count=len(listing.backups),
-        newest=newest.name if newest else "",
-        newest_at=newest.at.isoformat() if newest else "",
-        good=good.name if good else "",
-        good_at=good.at.isoformat() if good else "",
-        verified_at=looked.at.isoformat() if looked else "",
-        drilled=drilled,
-        drilled_at=drill.at.isoformat() if drill else "",
-        drill_good=drill.good if drill else False,
-        problem=problem,
-    )
-
-
-def _last_drill(backups: Sequence[Backup]) -> tuple[str, Record | None]:
-    found = [
-        (one.name, record) for one in backups for record in one.records if record.kind == "drilled"
-    ]
-    return max(found, key=lambda pair: pair[1].at, default=("", None))
 
 
 def _scratch(settings: Settings, state: Path) -> Path:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _COLOURS = {"good": "green", "unverified": "yellow", "broken": "red", "unreadable": "red"}
 _NAME = click.argument("name", default="newest")
+_local = click.option(
+    "--local", is_flag=True, help="Of the copies in backup.retention.local_dir, not of the store."
+)
 
 
 @click.group("backup")
@@ -64,13 +67,14 @@ def now(reason: str, config: Path, as_json: bool) -> None:
 
 
 @command.command("list")
+@_local
 @config_option
 @json_option
-def list_(config: Path, as_json: bool) -> None:
+def list_(local: bool, config: Path, as_json: bool) -> None:
     """List the backups, oldest first."""
     from agents.backup import view
 
-    with _at_hand(config) as (backups, _):
+    with _at_hand(config, local=local) as (backups, _):
         listing = backups.list()
     if as_json:
         emit([view.line(one) for one in listing.backups])
@@ -93,13 +97,14 @@ def list_(config: Path, as_json: bool) -> None:
 
 @command.command("show")
 @_NAME
+@_local
 @config_option
 @json_option
-def show_(name: str, config: Path, as_json: bool) -> None:
+def show_(name: str, local: bool, config: Path, as_json: bool) -> None:
     """Show all that is known of a backup."""
     from agents.backup import view
 
-    with _at_hand(config) as (backups, _):
+    with _at_hand(config, local=local) as (backups, _):
         backup = backups.list().find(name)
         document = view.whole(backup, backups.catalog.records(backup))
     if as_json:
@@ -128,13 +133,14 @@ def show_(name: str, config: Path, as_json: bool) -> None:
 
 @command.command("verify")
 @_NAME
+@_local
 @config_option
 @json_option
-def verify(name: str, config: Path, as_json: bool) -> None:
+def verify(name: str, local: bool, config: Path, as_json: bool) -> None:
     """Read every byte of a backup, check all checksums, and let pg_restore list it."""
     from agents.backup import view
 
-    with _at_hand(config) as (backups, hands):
+    with _at_hand(config, local=local) as (backups, hands):
         name = backups.list().find(name).name
         record = view.record(backups.verify(name, hands))
     _told(name, record, as_json)
@@ -142,13 +148,14 @@ def verify(name: str, config: Path, as_json: bool) -> None:
 
 @command.command("drill")
 @_NAME
+@_local
 @config_option
 @json_option
-def drill(name: str, config: Path, as_json: bool) -> None:
+def drill(name: str, local: bool, config: Path, as_json: bool) -> None:
     """Restore a backup into a scratch server and compare it with its manifest."""
     from agents.backup import view
 
-    with _at_hand(config) as (backups, hands):
+    with _at_hand(config, local=local) as (backups, hands):
         name = backups.list().find(name).name
         record = view.record(backups.drill(name, hands))
     _told(name, record, as_json)
@@ -215,6 +222,7 @@ def prune(dry_run: bool, config: Path, as_json: bool) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="With --user: a libpq password file.",
 )
+@_local
 @config_option
 @json_option
 def restore(
@@ -224,6 +232,7 @@ def restore(
     migrate: str | None,
     user: str | None,
     passfile: Path | None,
+    local: bool,
     config: Path,
     as_json: bool,
 ) -> None:
@@ -240,7 +249,7 @@ def restore(
     """
     from agents.backup.restore import confirmed, loss
 
-    with _at_hand(config) as (backups, hands):
+    with _at_hand(config, local=local) as (backups, hands):
         manifest = backups.catalog.read(backups.list().find(name).name)
         with backups.target(hands, _own(backups, user, passfile)) as target:
             lost = loss(manifest, target, backups.database)
@@ -291,7 +300,7 @@ def _told(name: str, record: dict[str, Any], as_json: bool) -> None:
 
 
 @contextmanager
-def _at_hand(config: Path) -> Iterator[tuple[Backups, Hands]]:
+def _at_hand(config: Path, *, local: bool = False) -> Iterator[tuple[Backups, Hands]]:
     """Give the backups of the configured database, with progress on a terminal."""
     from agents.backup.work import Backups, Hands
     from agents.clock import SystemClock
@@ -311,7 +320,8 @@ def _at_hand(config: Path) -> Iterator[tuple[Backups, Hands]]:
     )
     progress = Progress()
     try:
-        yield Backups.of(context), Hands(say=progress, by=_me())
+        backups = Backups.of(context)
+        yield backups.local() if local else backups, Hands(say=progress, by=_me())
     finally:
         progress.clear()
 
