@@ -65,6 +65,12 @@ def _physical(context: Context) -> list[Task]:
     return tasks(context)
 
 
+def _snapshots(context: Context) -> list[Task]:
+    from agents.snapshots.task import SnapshotTask
+
+    return [SnapshotTask(context)]
+
+
 def handlers(settings: Agent) -> dict[str, Handling]:
     """Return how each kind of an operator's request is done on this node.
 
@@ -108,6 +114,12 @@ PARTS: tuple[Part, ...] = (
         ("physical", "s3", "vault"),
         _physical,
         on=lambda settings: settings.physical.enabled,
+    ),
+    Part(
+        "snapshots",
+        ("snapshots", "backup", "s3", "vault", "consul", "environment"),
+        _snapshots,
+        on=lambda settings: settings.snapshots.enabled,
     ),
 )
 

@@ -92,6 +92,7 @@ class VaultClient:
                 hint="Write it as http://HOST:PORT or https://HOST:PORT in servers.vault.",
             )
         self.address = address.rstrip("/")
+        self._token = token
         # An empty token, since None makes the library look for one in the environment and at home.
         self._vault = hvac.Client(
             url=self.address,
@@ -103,6 +104,16 @@ class VaultClient:
         if parts.hostname in {"localhost", "::1"} or parts.hostname.startswith("127."):
             # What HTTP_PROXY names can't reach this machine's loopback.
             self._vault.adapter.session.trust_env = False
+
+    def token(self) -> Secret:
+        """Return the token that this client asks with, for what streams and can't go through it.
+
+        Raises:
+            PermissionRefused: it asks with none.
+        """
+        if self._token is None:
+            raise PermissionRefused(f"there is no token for Vault at {self.address}")
+        return self._token
 
     # The tree of paths
 

@@ -17,6 +17,7 @@ VERBS = {
     "install": "Write the unit, the user and a configuration to begin with.",
     "emergency": "Show the emergency as this node sees it, and what it does in one.",
     "physical": "Physical backups and recovery to any moment, by pgBackRest.",
+    "snapshots": "Snapshots of Consul, Vault, Nomad and Redis, to rebuild a cluster from.",
 }
 
 

@@ -100,12 +100,16 @@ class Upkeep:
     async def run(self, beat: Beat) -> None:
         """Do what is due, for ever."""
         while True:
-            for duty in self._duties:
-                if self._due(duty):
-                    with beat.allow(self._limit_s):
-                        await self._do(duty)
+            with beat.allow(len(self._duties) * self._limit_s):
+                await self.round()
             beat()
             await self._context.clock.sleep(_TICK_S)
+
+    async def round(self) -> None:
+        """Do what is due now, one after the other."""
+        for duty in self._duties:
+            if self._due(duty):
+                await self._do(duty)
 
     def _due(self, duty: Duty) -> bool:
         # Without a look at the repository nothing is known of the last backups.

@@ -13,6 +13,7 @@ from agents.settings.backup import Backup
 from agents.settings.emergency import Emergency, Notify
 from agents.settings.physical import Physical
 from agents.settings.requests import Requests
+from agents.settings.snapshots import Snapshots
 from flowrex.settings.declare import Duration, setting
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -115,3 +116,4 @@ class Agent:
     audit: Audit = setting("")
     backup: Backup = setting("")
     physical: Physical = setting("")
+    snapshots: Snapshots = setting("")

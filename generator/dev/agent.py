@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowrex.errors import ServerUnreachable
 from flowrex.files import write_atomic
-from generator.dev import api, archive
+from generator.dev import api, archive, redis, secrets
 from generator.dev.layout import HOST, Layout
 from generator.dev.process import Command
 
@@ -19,7 +19,11 @@ NAME = "agent"
 _CREDENTIALS = {
     "vault-role-id": "vault-agent-role-id",
     "vault-secret-id": "vault-agent-secret-id",
+    # Neither server has a lesser right that reads its whole state.
+    "consul-snapshot-token": "consul-management",
+    "nomad-snapshot-token": "nomad-management",
 }
+_PASSWORDS = {"redis-snapshot-password": "redis-snapshot", "snapshot-escrow-key": "snapshot-escrow"}
 
 
 def settings(layout: Layout, environment: Environment) -> dict[str, Any]:
@@ -68,6 +72,16 @@ def settings(layout: Layout, environment: Environment) -> dict[str, Any]:
         "http": {"port": layout.agent},
         "status": {"interval": "10s"},
         "physical": archive.agent_settings(layout, environment),
+        "snapshots": {
+            "enabled": True,
+            "jitter": "0s",
+            "nomad": {"address": layout.nomad_address},
+            "redis": {
+                "enabled": True,
+                "port": layout.redis,
+                "aof_dir": str(layout.data(redis.NAME) / "appendonlydir"),
+            },
+        },
     }
 
 
@@ -89,6 +103,8 @@ def prepare(layout: Layout, environment: Environment) -> None:
     folder.mkdir(exist_ok=True, mode=0o700)
     for name, kept in _CREDENTIALS.items():
         write_atomic(folder / name, layout.token(kept).read_bytes(), mode=0o600)
+    for name, made in _PASSWORDS.items():
+        secrets.write(folder / name, secrets.password(layout.secret(made)))
 
 
 def command(layout: Layout) -> Command:

@@ -109,7 +109,8 @@ def cache(layout: Layout, prepare: Callable[[], None]) -> Server:
         name=redis.NAME,
         port=layout.redis,
         version=redis.version(),
-        settings=redis.settings(layout),
+        # Redis reads its users at its start.
+        settings=redis.settings(layout) + redis.RIGHTS,
         command=partial(redis.command, layout),
         problem=partial(redis.problem, layout),
         prepare=prepare,

@@ -17,6 +17,9 @@ from generator.dev.process import Command
 
 NAME = "redis"
 PROBE = "flowrex-probe"
+SNAPSHOT = "flowrex-snapshot"
+# What those who are no application may.
+RIGHTS = f"{PROBE} +ping +info; {SNAPSHOT} +ping +sync"
 
 _SETTINGS = """\
 # Written by `flowrexctl dev up`; changes are lost.
@@ -37,18 +40,20 @@ def settings(layout: Layout) -> str:
     return _SETTINGS.format(port=layout.redis, users=layout.config(NAME, "acl"))
 
 
-def users(application: tuple[str, Secret], probe: Secret) -> str:
-    """Return the ACL file: nobody without a name, the application, and this tool's probe.
+def users(application: tuple[str, Secret], probe: Secret, snapshot: Secret) -> str:
+    """Return the ACL file: nobody without a name, the application, this tool's probe, snapshots.
 
     Args:
         application: the application's user name and password.
         probe: the password of the user that only asks whether Redis answers.
+        snapshot: the password of the user that acts as a replica, and nothing else.
     """
     name, password = application
     return (
         "user default off\n"
         f"user {name} on #{_digest(password)} ~* &* +@all -@admin -@dangerous +info\n"
         f"user {PROBE} on #{_digest(probe)} +ping +info\n"
+        f"user {SNAPSHOT} on #{_digest(snapshot)} +ping +sync\n"
     )
 
 
@@ -83,7 +88,8 @@ def prepare(layout: Layout, application: tuple[str, Secret]) -> None:
     """Write Redis's settings and users."""
     probe = secrets.password(layout.secret("redis-probe"))
     layout.data(NAME).mkdir(parents=True, exist_ok=True)
-    write_atomic(layout.config(NAME, "acl"), users(application, probe), mode=0o600)
+    snapshot = secrets.password(layout.secret("redis-snapshot"))
+    write_atomic(layout.config(NAME, "acl"), users(application, probe, snapshot), mode=0o600)
     write_atomic(layout.config(NAME, "conf"), settings(layout), mode=0o600)
 
 

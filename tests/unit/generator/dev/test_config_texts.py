@@ -87,7 +87,7 @@ def test_a_nomad_without_a_token_is_the_same_but_for_that_line() -> None:
 
 
 def test_redis_lets_nobody_in_without_a_name_and_keeps_no_password() -> None:
-    text = redis.users(("flowrex", Secret("pass-one")), Secret("pass-two"))
+    text = redis.users(("flowrex", Secret("pass-one")), Secret("pass-two"), Secret("pass-three"))
     assert text.splitlines()[0] == "user default off"
     assert "pass-one" not in text
     assert "pass-two" not in text

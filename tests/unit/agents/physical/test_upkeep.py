@@ -1,0 +1,97 @@
+"""Backups, checks, verifications and expiry, each when it is due."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agents.physical.state import State
+from flowrex.errors import ServerUnreachable
+from tests.unit.agents.physical.repository import FULL, backup, document
+from tests.unit.agents.physical.rig import BAD, Programs, Rig
+
+# The fake clock begins on Sunday, 1 March 2026, at 12:00; a full backup is due on Sundays, 02:30.
+FRESH = document(backup(FULL, datetime(2026, 3, 1, 2, 35, tzinfo=UTC), wal=2))
+
+
+async def rounds(rig: Rig, count: int = 1) -> list[str]:
+    """Let the task go round, and return what was run for it."""
+    await rig.watch.look()
+    rig.programs.ran.clear()
+    for _ in range(count):
+        await rig.upkeep.round()
+    return [verb for verb in rig.programs.ran if verb not in ("psql", "info")]
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    made = Rig(tmp_path, Programs(info=FRESH))
+    made.archive(2, 3, 4)
+    return made
+
+
+async def test_without_any_backup_a_full_one_is_due_at_once(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    assert (await rounds(rig))[0] == "backup --type=full"
+
+
+async def test_a_full_backup_that_is_there_is_not_taken_again(rig: Rig) -> None:
+    assert not [verb for verb in await rounds(rig) if verb.startswith("backup")]
+
+
+async def test_a_missed_one_is_made_up_for_once(rig: Rig) -> None:
+    rig.clock.time += timedelta(days=1)
+    assert [verb for verb in await rounds(rig) if verb.startswith("backup")] == [
+        "backup --type=diff"
+    ]
+
+
+async def test_a_repository_that_was_not_seen_is_not_written_to(rig: Rig) -> None:
+    rig.programs.fails["info"] = ServerUnreachable("away")
+    assert await rounds(rig) == []
+
+
+async def test_what_failed_is_an_alarm_and_not_tried_again_at_once(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.programs.fails["backup"] = ServerUnreachable("away")
+    ran = await rounds(rig, count=3)
+    assert ran.count("backup --type=full") == 1
+    assert "full backup failed" in rig.alarms.names
+    rig.programs.fails.clear()
+    await rig.clock.advance(61)
+    assert "backup --type=full" in await rounds(rig)
+    assert "full backup failed" not in rig.alarms.names
+
+
+async def test_old_backups_go_only_after_a_good_verification(rig: Rig) -> None:
+    ran = await rounds(rig)
+    assert ran[-3:] == ["verify", "check", "expire"]
+    assert rig.upkeep.status()["not_expired_because"] == ""
+
+
+async def test_a_damaged_repository_is_an_alarm_and_nothing_goes(rig: Rig) -> None:
+    rig.programs.verify = BAD
+    assert "expire" not in await rounds(rig)
+    assert "repository damaged" in rig.alarms.names
+    assert rig.upkeep.status()["verified_at"] is None
+
+
+async def test_after_a_jump_of_the_clock_nothing_goes(rig: Rig) -> None:
+    rig.clock.time += timedelta(days=20)
+    assert "expire" not in await rounds(rig)
+    assert "clock" in rig.upkeep.status()["not_expired_because"]
+
+
+async def test_what_was_done_is_known_after_a_restart(rig: Rig) -> None:
+    await rounds(rig)
+    again = Rig(rig.folder, Programs(info=FRESH), clock=rig.clock, s3=rig.s3)
+    assert await rounds(again) == []
+
+
+def test_an_unreadable_record_means_that_nothing_is_verified(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    for text in ("", "[]", '{"verified_at": 5}', '{"verified_at": "2026-03-01T12:00:00"}'):
+        path.write_text(text)
+        assert State.load(path) == State()
