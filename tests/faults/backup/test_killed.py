@@ -16,6 +16,7 @@ from agents.backup.records import Record
 from flowrex.errors import NotFound
 from tests.faults.backup.conftest import World
 from tests.faults.s3_proxy import Seen
+from tests.unit.agents.backup.making import write
 
 ROOT = Path(__file__).parents[3]
 
@@ -91,17 +92,17 @@ def test_a_pruning_killed_at_any_step_leaves_nothing_listed_that_is_not_whole(
     now = world.source.now()
     kept = world.take(name=backup_name("manual", now))
     world.straight.note(kept.name, Record("verified", now))
-    later = (now + timedelta(days=6)).isoformat()
+    later = (now + timedelta(hours=1)).isoformat()
     number = 1
     while True:
-        # A backup as it would be after a hundred days.
-        old = world.take(name=backup_name("manual", now - timedelta(days=100, seconds=-number)))
-        ended = not killed_at(world, number, "after", "prune", now=later)
+        old = now - timedelta(days=1, seconds=number)
+        write(world.straight, world.straight.s3(), old, bucket=world.straight.bucket)
+        if not killed_at(world, number, "after", "prune", now=later):
+            break
         for backup in world.straight.list().backups:
             assert backup.manifest, backup.problem
-        del old
-        if ended:
-            break
         number += 1
-    assert number > 3
+    # The list, the manifests, the versions, each deletion.
+    assert number > 5
+    assert [one.name for one in world.straight.list().backups] == [kept.name]
     assert world.drill(kept.name).good

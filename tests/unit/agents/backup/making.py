@@ -10,6 +10,7 @@ from agents.backup.datakey import DataKey, WrappedKey
 from agents.backup.manifest import Manifest, StoredFile, signed
 from agents.backup.names import backup_name
 from flowrex.errors import ServerUnreachable
+from flowrex.s3 import S3Client
 from flowrex.testing.s3 import FakeS3
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -62,9 +63,16 @@ def manifest(at: datetime = NOON, *, reason: str = "scheduled", size: int = 7) -
     )
 
 
-def write(catalog: Catalog, s3: FakeS3, at: datetime = NOON, *, reason: str = "scheduled") -> str:
+def write(
+    catalog: Catalog,
+    s3: FakeS3 | S3Client,
+    at: datetime = NOON,
+    *,
+    reason: str = "scheduled",
+    bucket: str = "backups",
+) -> str:
     """Put a backup into the catalog as the agent does: its object first."""
     one = manifest(at, reason=reason)
-    s3.put("backups", one.files[0].key, b"content")
+    s3.put(bucket, one.files[0].key, b"content")
     catalog.write(one)
     return one.name
