@@ -28,7 +28,8 @@ from flowrex import keys as consul_keys
 from flowrex.backup_state import BackupState
 from flowrex.consul import ConsulClient
 from flowrex.duration import seconds
-from flowrex.errors import ConfigurationError, FlowrexError, ServerUnreachable
+from flowrex.errors import ConfigurationError, FlowrexError, ServerUnreachable, UsageError
+from flowrex.files import replacing
 
 log = logging.getLogger(__name__)
 
@@ -203,6 +204,30 @@ class Backups:
             )
         finally:
             self.publish()
+
+    def export(self, name: str, target: Path, hands: Hands) -> int:
+        """Write a backup's dump as pg_dump made it, once all of it is known to be right.
+
+        Args:
+            name: which.
+            target: the file; it appears when it is whole.
+            hands: how it is watched.
+
+        Returns:
+            Its bytes.
+
+        Raises:
+            SealBroken: the backup is not what was written; there is no file.
+        """
+        manifest, key = self.reader.open(self._named(name))
+        file = manifest.file(take.DATABASE)
+        try:
+            with replacing(target, mode=0o600) as temporary, temporary.open("wb") as out:
+                for piece in self.reader.pieces(file, key, tick=hands.tick, progress=hands.say):
+                    out.write(piece)
+        except OSError as error:
+            raise UsageError(f"{target} can't be written: {error.strerror}") from error
+        return file.plain_size
 
     def hold(self, name: str, why: str, hands: Hands) -> None:
         """Keep a backup until it is released."""

@@ -161,6 +161,24 @@ def drill(name: str, local: bool, config: Path, as_json: bool) -> None:
     _told(name, record, as_json)
 
 
+@command.command("export")
+@click.argument("name")
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write; it is not sealed any more, so put it where nobody else reads.",
+)
+@_local
+@config_option
+def export(name: str, target: Path, local: bool, config: Path) -> None:
+    """Write a backup's dump, opened and checked, for pg_restore: to take one table out of it."""
+    with _at_hand(config, local=local) as (backups, hands):
+        size = backups.export(name, target, hands)
+    show(f"{target} has {_mib(size)}; for example: pg_restore --table=orders {target}")
+
+
 @command.command("hold")
 @click.argument("name")
 @click.option("--why", required=True, help="For those who find it held.")
