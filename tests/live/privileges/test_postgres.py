@@ -108,7 +108,7 @@ def test_the_migrations_are_refused_what_is_not_the_schema(migrate: Server, stat
     assert type(caught.value) is PermissionRefused, caught.value.message
 
 
-@pytest.mark.parametrize("role", ["backend", "migrate"])
+@pytest.mark.parametrize("role", ["backend", "migrate", "worker"])
 @pytest.mark.parametrize("database", ["postgres", "template1"])
 def test_no_login_reaches_another_database(
     database_login: Callable[[str], Login], role: str, database: str
