@@ -136,12 +136,14 @@ def follow(desk: Desk, node: str, request: Request) -> Answer:
                     told = error.message
                     desk.tell(f"{told}; looking again")
                 desk.clock.sleep(_PAUSE_S)
-            if answer is not None and answer.message and answer.message != told:
+            waited = desk.clock.now() - start
+            # That it was taken is worth a word only where it then has to wait.
+            quick = answer is not None and answer.state == "accepted" and waited < _STEP_S
+            if answer is not None and answer.message not in ("", told) and not quick:
                 told = answer.message
                 desk.tell(told)
             if answer is not None and answer.ended:
                 return _ended(node, request.kind, answer)
-            waited = desk.clock.now() - start
             if answer is None and waited >= desk.accept_s:
                 answer = withdraw(desk, node, request)
             elif waited >= desk.deadline_s:

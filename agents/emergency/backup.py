@@ -1,12 +1,20 @@
-"""The backup of an emergency: the one that an operator may ask for, asked by the agent itself."""
+"""The backup of an emergency: the one that an operator may ask for, asked by the agent itself.
+
+The nodes of a database all hear of the emergency, and one backup is wanted: a node that finds one
+that is younger than the emergency has nothing to do.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from agents.context import Context
 from agents.emergency.steps import Backup
 from agents.requests.handler import Handling
+from flowrex import backup_state, keys
+from flowrex.backup_state import BackupState
+from flowrex.errors import ConfigurationError, ServerUnreachable
 from flowrex.node_requests import Request, new_id
 
 
@@ -18,7 +26,9 @@ def through(handling: Handling, context: Context) -> Backup:
         context: for the handler.
     """
 
-    def take(reason: str) -> str:
+    def take(reason: str, since: str) -> str:
+        if name := taken(_state(context), since):
+            return f"{name}, which another node took"
         now = context.clock.now()
         # The kind of a backup is `emergency`; which one it was of stays in `by`.
         asked = {"reason": "emergency"}
@@ -26,6 +36,28 @@ def through(handling: Handling, context: Context) -> Backup:
         return str(handling.handle(request, context, _nobody).get("name", ""))
 
     return take
+
+
+def taken(state: BackupState | None, since: str) -> str:
+    """Return the name of the newest backup if its data is not older than `since`; else "".
+
+    Args:
+        state: of the database's backups; None where nothing is known.
+        since: an ISO 8601 time with zone.
+    """
+    if state is None or not state.newest_at:
+        return ""
+    young = datetime.fromisoformat(state.newest_at) >= datetime.fromisoformat(since)
+    return state.newest if young else ""
+
+
+def _state(context: Context) -> BackupState | None:
+    key = keys.backups(context.settings.backup.postgres.database)
+    try:
+        entry = context.consul().kv_get(key)
+        return backup_state.parse(key, entry.value) if entry else None
+    except (ServerUnreachable, ConfigurationError):
+        return None  # one backup too many is better than none
 
 
 def _nobody(message: str, **result: Any) -> None:

@@ -21,7 +21,8 @@ from flowrex.errors import FlowrexError, LockHeld
 
 _log = logging.getLogger(__name__)
 
-Backup = Callable[[str], str]
+# Takes a backup now, for a reason, unless there is one from after a time; returns its name.
+Backup = Callable[[str, str], str]
 
 
 class Steps:
@@ -32,8 +33,7 @@ class Steps:
 
         Args:
             context: the surroundings.
-            backup: takes a backup now, in a thread, for the reason that it is given, and returns
-                its name; None where this node takes none.
+            backup: takes a backup, in a thread; None where this node takes none.
         """
         self._context = context
         self._backup = backup
@@ -48,7 +48,7 @@ class Steps:
             attempt: how often it was begun, this time included.
 
         Returns:
-            `done` or `failed`, and how it ended in a sentence.
+            `done` or `failed`, and how it ended in a sentence; `due` where it has to wait.
         """
         try:
             match step.kind:
@@ -82,9 +82,13 @@ class Steps:
             return "failed", "backups were switched off meanwhile"
         reason = f"emergency {change.id}"
         try:
-            return "done", await in_daemon_thread(lambda: backup(reason), name="emergency backup")
+            name = await in_daemon_thread(
+                lambda: backup(reason, change.seen), name="emergency backup"
+            )
         except LockHeld as error:
-            return "done", f"another node takes one: {error.message}"
+            # Another node takes one, or a dead process still holds the lock: look again later.
+            return "due", error.message
+        return "done", name
 
     async def _run_hook(self, change: Change, step: Step, attempt: int) -> tuple[State, str]:
         settings = self._context.settings.emergency.hooks

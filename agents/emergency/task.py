@@ -102,7 +102,11 @@ class Emergency:
             ("level", level, state.level),
             ("unknown_seconds", "Seconds since the switch was read.", state.unknown_s),
             ("steps_open", "Steps of the emergency that are still to be done.", still_open),
-            ("steps_failed", "Steps of the last emergency that failed.", len(self._failed())),
+            (
+                "steps_failed",
+                "Steps of the last emergency that failed so far.",
+                len(self._failed()),
+            ),
         ):
             family = GaugeMetricFamily(f"flowrex_agent_emergency_{name}", text)
             family.add_metric([], float(value))
@@ -182,15 +186,23 @@ class Emergency:
         attempt = step.attempts + 1
         await self._mark(change, step, state="begun", attempts=attempt)
         state, detail = await self._steps.do(change, step, attempt)
-        if state == "failed" and step.kind != "hook" and attempt < _TRIES:
+        if state == "failed" and self._again(step, attempt):
             state = "due"
         _log.log(
             logging.INFO if state == "done" else logging.ERROR,
-            "emergency step has ended",
+            "emergency step will be tried again" if state == "due" else "emergency step has ended",
             extra={"step": step.kind, "hook": step.name, "state": state, "detail": detail},
         )
         await self._mark(change, step, state=state, attempts=attempt, detail=detail)
         self._context.changed()
+
+    def _again(self, step: Step, attempt: int) -> bool:
+        """Tell whether a step that failed is tried again."""
+        if step.kind == "hook":
+            return False
+        # A store that is away for hours must not cost the emergency its backup.
+        lasting = self._episode is not None and not self._episode.over
+        return attempt < _TRIES or (step.kind == "backup" and lasting)
 
     async def _mark(self, change: Change, step: Step, **news: Any) -> None:
         assert self._episode is not None
@@ -209,7 +221,11 @@ class Emergency:
     def _failed(self) -> list[Step]:
         changes = self._episode.changes if self._episode else ()
         steps = (step for change in changes for step in change.steps)
-        return [step for step in steps if step.state in {"failed", "cut"}]
+        return [
+            step
+            for step in steps
+            if step.state in {"failed", "cut"} or (step.open and step.detail and step.attempts)
+        ]
 
     def _trouble(self, state: State) -> str:
         said = [self._follower.problem] if self._follower.problem else []

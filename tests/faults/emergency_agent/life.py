@@ -65,7 +65,7 @@ async def live(folder: Path, address: str, kill: Kill) -> None:
         ),
     )
 
-    def back_up(reason: str) -> str:
+    def back_up(reason: str, since: str) -> str:
         with (folder / "backups").open("a") as file:
             file.write(f"{reason}\n")
         return "backup"

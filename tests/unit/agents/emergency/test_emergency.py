@@ -58,7 +58,7 @@ class Node:
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
 
-    def back_up(self, reason: str) -> str:
+    def back_up(self, reason: str, since: str) -> str:
         self.backups.append(reason)
         return f"backup-{len(self.backups)}"
 
@@ -194,7 +194,7 @@ async def test_the_next_emergency_has_its_own_backup(node: Node) -> None:
 async def test_a_slow_backup_holds_nothing_up(node: Node) -> None:
     go = threading.Event()
 
-    def slow(reason: str) -> str:
+    def slow(reason: str, since: str) -> str:
         go.wait(20)
         return "late"
 
@@ -207,28 +207,52 @@ async def test_a_slow_backup_holds_nothing_up(node: Node) -> None:
         await until(lambda: node.settled(task))
 
 
-async def test_a_backup_that_fails_is_tried_again_and_then_told(node: Node) -> None:
-    tries: list[str] = []
+async def test_a_backup_that_fails_is_told_and_tried_for_as_long_as_the_emergency_lasts(
+    node: Node,
+) -> None:
+    away = True
 
-    def failing(reason: str) -> str:
-        tries.append(reason)
+    def failing(reason: str, since: str) -> str:
+        if away:
+            raise ServerUnreachable("the store is away")
+        return "late"
+
+    async with node.life(failing) as task:
+        node.put(HALT)
+        await until(lambda: task.status()["problem"] == "backup: the store is away")
+        await until(lambda: max(s["attempts"] for s in task.status()["steps"]) > 8)
+        away = False
+        await until(lambda: node.settled(task))
+        assert task.status()["problem"] == ""
+
+
+async def test_a_backup_that_fails_is_given_up_some_time_after_the_end(node: Node) -> None:
+    def failing(reason: str, since: str) -> str:
         raise ServerUnreachable("the store is away")
 
     async with node.life(failing) as task:
         node.put(HALT)
-        await until(lambda: node.settled(task))
+        await until(lambda: task.status()["problem"] == "backup: the store is away")
+        index = node.put(OFF)
+        await until(lambda: node.settled(task, index))
         assert task.status()["problem"] == "backup: the store is away"
-    assert len(tries) == 5
 
 
-async def test_a_backup_that_another_node_takes_is_taken(node: Node) -> None:
-    def held(reason: str) -> str:
-        raise LockHeld("node-2 backs flowrex up")
+async def test_a_backup_waits_for_who_holds_its_lock_and_is_never_given_up(node: Node) -> None:
+    tries: list[str] = []
+
+    def held(reason: str, since: str) -> str:
+        tries.append(since)
+        if len(tries) < 8:
+            raise LockHeld("node-2 works on flowrex")
+        return "late"
 
     async with node.life(held) as task:
         node.put(HALT)
         await until(lambda: node.settled(task))
-        assert task.status()["problem"] == ""
+        (backup,) = [s for s in task.status()["steps"] if s["kind"] == "backup"]
+    assert (backup["state"], backup["detail"], backup["attempts"]) == ("done", "late", 8)
+    assert len(set(tries)) == 1, "since the emergency was seen"
 
 
 async def test_a_hook_that_fails_is_told_and_the_rest_is_done(node: Node) -> None:
