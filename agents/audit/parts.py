@@ -7,8 +7,10 @@ from pathlib import Path
 
 from agents.audit.choose import Readiness
 from agents.audit.cut import Bounds
+from agents.audit.expire import Places
 from agents.audit.lane import Lane
-from agents.audit.own import PATTERN
+from agents.audit.own import PATTERN, OwnTrail
+from agents.audit.retention import AuditRetention
 from agents.audit.ship import Shipper
 from agents.audit.tail import Tail
 from agents.audit.task import Audit
@@ -20,6 +22,8 @@ from flowrex.audit.verify import AGENT_CATEGORY
 from flowrex.duration import seconds
 from flowrex.errors import ServerUnreachable
 from flowrex.secret import Secret
+
+_SHIP_WITHIN_S = 300.0
 
 
 def tasks(context: Context) -> list[Task]:
@@ -36,7 +40,27 @@ def tasks(context: Context) -> list[Task]:
         )
         for sink in sinks(context)
     ]
-    return [Audit(context, tail, lanes, poll_s=seconds(settings.poll_interval))]
+    audit = Audit(context, tail, lanes, poll_s=seconds(settings.poll_interval))
+    made: list[Task] = [audit]
+    if settings.s3.enabled:
+        shipper = next(lane.shipper for lane in lanes if lane.name == "s3")
+        made.append(
+            AuditRetention(
+                context,
+                places(context),
+                OwnTrail(folder / "own"),
+                interval_s=seconds(settings.retention_interval),
+                shipped=partial(audit.flush_now, sink="s3", within_s=_SHIP_WITHIN_S),
+                removed=shipper.removed,
+            )
+        )
+    return made
+
+
+def places(context: Context) -> Places:
+    """Return where segments are, and where they are moved to."""
+    settings = context.settings
+    return Places(context.s3, settings.s3.logs_bucket, settings.audit.archive_bucket)
 
 
 def sinks(context: Context) -> list[Sink]:
@@ -78,7 +102,7 @@ def s3_sink(context: Context) -> Sink:
     return S3Sink(
         context.s3,
         context.settings.s3.logs_bucket,
-        retention={name: rule.keep for name, rule in settings.kept().items()},
+        retention=settings.locked(),
         lock=locks[settings.s3.object_lock],
         now=context.clock.now,
         refused=context.refused,

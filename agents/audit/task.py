@@ -65,19 +65,21 @@ class Audit:
             finally:
                 self._tail.close()
 
-    async def flush_now(self, *, within_s: float = 30) -> bool:
+    async def flush_now(self, *, sink: str | None = None, within_s: float = 30) -> bool:
         """Ship all that is in the files now, at once.
 
         Args:
+            sink: to this one only.
             within_s: seconds to wait.
 
         Returns:
-            Whether every sink has it.
+            Whether every sink has it, or the one that was named.
         """
         await self._poll()
+        chosen = [lane for lane in self._lanes if sink in {None, lane.name}]
         try:
             async with asyncio.timeout(within_s):
-                await asyncio.gather(*(lane.flushed() for lane in self._lanes))
+                await asyncio.gather(*(lane.flushed() for lane in chosen))
         except TimeoutError:
             return False
         return True

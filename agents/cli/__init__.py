@@ -14,6 +14,7 @@ VERBS = {
     "check-config": "Check the configuration and say every mistake's file and line.",
     "status": "Show what the running agent does, and what fails.",
     "backup": "Take, verify, drill and restore backups of the database.",
+    "audit": "Show how far the audit log is shipped, and prove what was.",
     "install": "Write the unit, the user and a configuration to begin with.",
     "emergency": "Show the emergency as this node sees it, and what it does in one.",
     "physical": "Physical backups and recovery to any moment, by pgBackRest.",

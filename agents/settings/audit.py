@@ -110,8 +110,15 @@ class Audit:
         """Return the glob patterns by class."""
         return {name: text.split() for name, text in self.sources.items()}
 
+    def locked(self) -> dict[str, timedelta]:
+        """Return how long each class is locked; the agents' own records as long as any."""
+        kept = {name: rule.keep for name, rule in self.kept().items()}
+        return {**kept, AGENT_CATEGORY: max(kept.values(), default=timedelta(days=1827))}
+
     def kept(self) -> dict[str, Retention]:
-        """Return how long each class is kept; the agents' own records as long as any.
+        """Return how long each class is kept. The agents' own records are not among them.
+
+        Those tell which segments were removed, and why the chain may have gaps, so they stay.
 
         Raises:
             ConfigurationError: a rule can't be read.
@@ -124,8 +131,7 @@ class Audit:
                     "retention", f"{name} is {text!r}", "Write it like 1827d or 1827d move."
                 )
             rules[name] = Retention(timedelta(days=int(found[1])), move=bool(found[2]))
-        longest = max((rule.keep for rule in rules.values()), default=timedelta(days=1827))
-        return {**rules, AGENT_CATEGORY: Retention(longest)}
+        return rules
 
 
 def _wrong(name: str, message: str, hint: str) -> ConfigurationError:

@@ -1,0 +1,54 @@
+"""Which segments' time is over. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from agents.settings.audit import Retention
+from flowrex.s3 import ObjectEntry
+
+# How far the store's newest object may be behind: a node with nothing to ship ages nothing either.
+_AHEAD = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Due:
+    """A segment whose time is over.
+
+    Attributes:
+        key: its name.
+        category: its class.
+        size: its bytes.
+        modified: when it was put, by the store's clock.
+        move: whether it is moved to the archive, and not only removed.
+    """
+
+    key: str
+    category: str
+    size: int
+    modified: datetime
+    move: bool
+
+
+def due(entries: Sequence[ObjectEntry], rules: Mapping[str, Retention], now: datetime) -> list[Due]:
+    """Return the segments whose time is over, the oldest first.
+
+    The node's clock alone removes nothing: no more time has passed than the newest object of the
+    node shows, by the store's clock, and a day. A class without a rule is kept.
+
+    Args:
+        entries: the node's segments.
+        rules: by class, how long it is kept.
+        now: the time by the node's clock.
+    """
+    newest = max((entry.modified for entry in entries), default=now)
+    now = min(now, newest + _AHEAD)
+    found = []
+    for entry in entries:
+        category = entry.key.split("/")[2]
+        rule = rules.get(category)
+        if rule is not None and entry.modified + rule.keep < now:
+            found.append(Due(entry.key, category, entry.size, entry.modified, rule.move))
+    return sorted(found, key=lambda one: (one.modified, one.key))

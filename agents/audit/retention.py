@@ -1,0 +1,144 @@
+"""The task `audit-retention`: looks once a day for segments whose time is over."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from agents.audit.due import Due, due
+from agents.audit.expire import Places, remove, told
+from agents.audit.own import OwnTrail
+from agents.context import Context
+from agents.settings.audit import Retention as Rule
+from agents.task import Beat
+from agents.threads import in_daemon_thread
+from flowrex.audit.segment import SUFFIX, prefix
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 500
+_LOOK_S = 3600.0
+_FIRST_AFTER_S = 300.0
+_BEAT_S = 60.0
+_KEEP_OWN_S = 86_400.0
+
+
+def find(places: Places, node: str, rules: Mapping[str, Rule], context: Context) -> list[Due]:
+    """Return the segments of a node whose time is over; a dry run is this and no more."""
+    entries = [
+        entry
+        for entry in places.client().list(places.bucket, prefix(node))
+        if entry.key.endswith(SUFFIX)
+    ]
+    return due(entries, rules, context.clock.now())
+
+
+class AuditRetention:
+    """Removes what is too old, a portion at a time."""
+
+    name = "audit-retention"
+    stall_s = 7200.0
+
+    def __init__(
+        self,
+        context: Context,
+        places: Places,
+        own: OwnTrail,
+        *,
+        interval_s: float,
+        shipped: Callable[[], Awaitable[bool]],
+        removed: Callable[[int], None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            context: the surroundings.
+            places: where segments are.
+            own: the agent's own records.
+            interval_s: seconds between two looks.
+            shipped: ships what is in the files now; returns whether the bucket has it.
+            removed: is told how many segments are gone.
+        """
+        self._context = context
+        self._places = places
+        self._own = own
+        self._interval_s = interval_s
+        self._shipped = shipped
+        self._removed = removed
+        self._last: dict[str, Any] = {}
+        self._total = 0
+
+    async def run(self, beat: Beat) -> None:
+        """Look until cancelled."""
+        await self._rest(beat, min(_FIRST_AFTER_S, self._interval_s))
+        while True:
+            with beat.allow(_LOOK_S):
+                await self.look()
+            await self._rest(beat, self._interval_s)
+
+    async def look(self) -> int:
+        """Look once, and remove what is to be removed.
+
+        Returns:
+            How many segments are gone.
+        """
+        context, rules = self._context, self._context.settings.audit.kept()
+        chosen = await in_daemon_thread(
+            partial(find, self._places, context.node, rules, context), name="audit retention"
+        )
+        gone = 0
+        for at in range(0, len(chosen), _AT_ONCE):
+            gone += await self._portion(chosen[at : at + _AT_ONCE])
+        self._last = {
+            "at": context.clock.now().isoformat(timespec="seconds"),
+            "due": len(chosen),
+            "removed": gone,
+        }
+        self._total += gone
+        await self._tidy()
+        return gone
+
+    async def _tidy(self) -> None:
+        """Remove the agent's own old files, which the bucket has."""
+        before = self._context.clock.now().timestamp() - _KEEP_OWN_S
+        old = [path for path in self._own.old_files() if path.stat().st_mtime < before]
+        if old and await self._shipped():
+            for path in old:
+                path.unlink()
+
+    async def _portion(self, chosen: list[Due]) -> int:
+        now = self._context.clock.now()
+        ready = await in_daemon_thread(
+            partial(told, self._places, chosen, self._own, now), name="audit retention"
+        )
+        if not ready:
+            return 0
+        if not await self._shipped():
+            log.warning("the records of what is to be removed are not shipped yet: all stays")
+            return 0
+        gone = await in_daemon_thread(partial(remove, self._places, ready), name="audit retention")
+        self._removed(gone)
+        log.info("segments were removed, their time was over", extra={"segments": gone})
+        return gone
+
+    def status(self) -> dict[str, Any]:
+        """Return what the last look did."""
+        return {"last": self._last}
+
+    def metrics(self) -> Iterator[Any]:
+        """Yield the count of what was removed."""
+        from prometheus_client.core import CounterMetricFamily
+
+        yield CounterMetricFamily(
+            "flowrex_audit_expired_segments",
+            "Segments that were removed or moved because their time was over.",
+            value=self._total,
+        )
+
+    async def _rest(self, beat: Beat, seconds: float) -> None:
+        end = self._context.clock.monotonic() + seconds
+        while (left := end - self._context.clock.monotonic()) > 0:
+            beat()
+            await self._context.clock.sleep(min(left, _BEAT_S))

@@ -1,0 +1,129 @@
+"""An audit record's whole way: an order, the backend's file, the agent, the bucket, the proof."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowrex.audit.segment import prefix
+from flowrex.s3 import S3Client
+from flowrex.secret import Secret
+from generator.environment import load
+from tests.cluster import ROOT, Cluster, eventually
+
+ORDER = json.dumps({"symbol": "EUR_USD", "side": "buy", "quantity": "1"})
+
+
+@pytest.fixture(scope="module")
+def bucket(cluster: Cluster) -> str:
+    """The bucket of the audit log."""
+    name: str = load(ROOT, "dev", environ=cluster.environ()).s3.logs_bucket
+    return name
+
+
+@pytest.fixture(scope="module")
+def store(cluster: Cluster) -> S3Client:
+    """The object store, with its keeper's key."""
+    folder = cluster.state / "secrets"
+    access, secret = (
+        Secret((folder / name).read_text().strip()) for name in ("s3-access", "s3-secret")
+    )
+    return S3Client(f"http://127.0.0.1:{cluster.base + 70}", "us-east-1", access, secret)
+
+
+def order(cluster: Cluster, request_id: str, **headers: str) -> int:
+    """Place an order through nginx and return the answer's status."""
+    host = cluster.entry.removeprefix("http://")
+    connection = http.client.HTTPConnection(host, timeout=15)
+    named = {"Content-Type": "application/json", "X-Request-ID": request_id, **headers}
+    try:
+        connection.request("POST", "/api/v1/orders", ORDER, named)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+    finally:
+        connection.close()
+
+
+def found(cluster: Cluster, request_id: str) -> list[dict[str, Any]]:
+    out = cluster.run("audit", "search", "dev", "--request-id", request_id, "--json").stdout
+    return [json.loads(line) for line in out.splitlines()]
+
+
+@pytest.fixture
+def request_id() -> Iterator[str]:
+    """A request's id that nobody had before."""
+    yield f"live-{secrets.token_hex(8)}"
+
+
+def test_an_order_is_found_in_the_bucket_and_the_trail_is_whole(
+    cluster: Cluster, request_id: str
+) -> None:
+    key = {"X-Actor": "desk-7", "Idempotency-Key": request_id}
+    status = order(cluster, request_id, **key)
+    eventually(lambda: found(cluster, request_id), within=60, every=1, what="the record")
+    (record,) = found(cluster, request_id)
+    assert (record["method"], record["path"], record["status"]) == (
+        "POST",
+        "/api/v1/orders",
+        status,
+    )
+    verdict = cluster.document("audit", "verify", "dev")
+    assert verdict["whole"]
+    assert verdict["unchained"] == 0
+    assert verdict["compared_with_agents"] == list(verdict["nodes"])
+
+
+def test_an_agent_that_is_killed_loses_and_doubles_nothing(
+    cluster: Cluster, request_id: str
+) -> None:
+    agent = json.loads((cluster.state / "cluster.json").read_text())["servers"]["agent"]
+    ids = [f"{request_id}-{number}" for number in range(30)]
+    for number, one in enumerate(ids):
+        order(cluster, one, **{"X-Actor": "desk-8", "Idempotency-Key": one})
+        if number == 15:
+            os.kill(agent["pid"], signal.SIGKILL)
+    cluster.run("dev", "up", "--nodes", "2", timeout=900)
+    eventually(lambda: found(cluster, ids[-1]), within=60, every=1, what="the last record")
+    out = cluster.run("audit", "search", "dev", "--user", "desk-8", "--json").stdout
+    shipped = [json.loads(line)["request_id"] for line in out.splitlines()]
+    assert sorted(one for one in shipped if one in ids) == sorted(ids)
+    assert cluster.document("audit", "verify", "dev")["whole"]
+
+
+def test_a_hidden_segment_is_named(cluster: Cluster, store: S3Client, bucket: str) -> None:
+    (key, *_) = [entry.key for entry in store.list(bucket, prefix("node-1"))]
+    store.delete(bucket, key)
+    try:
+        verdict = cluster.document("audit", "verify", "dev", expect=7)
+        assert not verdict["whole"]
+        assert "is missing" in verdict["breaks"][0]["problem"]
+    finally:
+        for version in list(store.versions(bucket, key)):
+            if version.deletion:
+                store.delete(bucket, key, version.version_id)
+    assert cluster.document("audit", "verify", "dev")["whole"]
+
+
+def test_an_export_is_redacted(cluster: Cluster, tmp_path: Path, request_id: str) -> None:
+    order(cluster, request_id, **{"X-Actor": "desk-9", "Idempotency-Key": request_id})
+    eventually(lambda: found(cluster, request_id), within=60, every=1, what="the record")
+    redactions = tmp_path / "redactions.yaml"
+    redactions.write_text("fields: [source, user_agent]\npersons: [desk-9]\n")
+    target = tmp_path / "export.jsonl"
+    cluster.run(
+        "audit", "export", "dev", "--request-id", request_id,
+        "--redactions", str(redactions), "--output", str(target),
+    )  # fmt: skip
+    (record,) = map(json.loads, target.read_text().splitlines())
+    assert "desk-9" not in target.read_text()
+    assert record["source"] == "[redacted]"
+    assert target.stat().st_mode & 0o077 == 0
