@@ -31,7 +31,6 @@ class Lane:
         clock: tells the time.
         backoff: the pauses while the sink fails.
         bandwidth: bytes a second; 0 for all.
-        flush: ship also what would wait for more.
         lag: how far behind it was at the last poll.
         failures: how often it failed since the start.
         lost: bytes that were cut off before they were shipped.
@@ -44,16 +43,17 @@ class Lane:
     clock: Clock
     backoff: Backoff = field(default_factory=lambda: Backoff(1, 30))
     bandwidth: int = 0
-    flush: bool = False
     lag: Lag = field(default_factory=Lag)
     failures: int = 0
     lost: int = 0
     problem: str = ""
     shipped_at: float = 0
     step_since: float | None = None
+    _flush_wanted: int = 0
+    _flush_done: int = 0
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _urgent: asyncio.Event = field(default_factory=asyncio.Event)
-    _drained: asyncio.Event = field(default_factory=asyncio.Event)
+    _drained: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
     def name(self) -> str:
@@ -64,8 +64,10 @@ class Lane:
         """Ship until cancelled."""
         failures = 0
         while True:
+            # What is wanted while a step is on its way is wanted of the next one.
+            wanted = self._flush_wanted
             try:
-                sent = await self._step()
+                sent = await self._step(flush=wanted > self._flush_done)
             except ConfigurationError:
                 raise
             except (FlowrexError, OSError) as error:
@@ -81,25 +83,31 @@ class Lane:
                 self.shipped_at = self.clock.now().timestamp()
                 if self.bandwidth:
                     await self.clock.sleep(sent / self.bandwidth)
-            else:
-                self.flush = False
-                self._drained.set()
+                continue
+            async with self._drained:
+                self._flush_done = wanted
+                self._drained.notify_all()
+            if wanted == self._flush_wanted:
                 self._news.clear()
                 await self._news.wait()
 
-    async def flushed(self) -> None:
-        """Ship all that was seen by now; return when the sink has it."""
-        self.flush = True
-        self._drained.clear()
+    def flush(self) -> int:
+        """Ship also what would wait for more, at once; return what to wait for."""
+        self._flush_wanted += 1
         self._urgent.set()
         self._news.set()
-        await self._drained.wait()
+        return self._flush_wanted
+
+    async def flushed(self) -> None:
+        """Ship all that was seen by now; return when the sink has it."""
+        wanted = self.flush()
+        async with self._drained:
+            await self._drained.wait_for(lambda: self._flush_done >= wanted)
 
     async def flushed_to_the_end(self) -> None:
         """Ship until nothing is left or something fails; for the agent's stop."""
-        self.flush = True
         with suppress(FlowrexError, OSError):
-            while await self._step():
+            while await self._step(flush=True):
                 pass
             self.lag = Lag()
 
@@ -115,7 +123,7 @@ class Lane:
         for file in list(shipper.tail.cut_off):
             self.lost += lost(file, files, cursor)
         self.lag = lag(list(shipper.tail.files.values()), cursor, shipper.readiness, now)
-        ready = choose(files, cursor, shipper.readiness, now, flush=self.flush)
+        ready = choose(files, cursor, shipper.readiness, now, flush=False)
         return shipper.cursor is None or bool(ready)
 
     def wake(self) -> None:
@@ -137,10 +145,10 @@ class Lane:
             "problem": self.problem,
         }
 
-    async def _step(self) -> int:
+    async def _step(self, *, flush: bool) -> int:
         self.step_since = self.clock.monotonic()
         try:
-            step: Callable[[], int] = partial(self.shipper.step, flush=self.flush)
+            step: Callable[[], int] = partial(self.shipper.step, flush=flush)
             return await in_daemon_thread(step, name=f"audit {self.name}")
         finally:
             self.step_since = None

@@ -225,7 +225,7 @@ class Shipper:
             self.sink.deliver(segment)
         except Occupied as occupied:
             self._resolve(head, occupied.stored)
-            return 0
+            return 1  # nothing was sent, and there is more to do
         position = Position(
             head.end, head.origin, head.path, head.start, head.content, self.now().timestamp()
         )

@@ -101,15 +101,16 @@ class Audit:
         yield from families(self._lanes, len(self._tail.files), self._truncated)
 
     async def _watch(self, beat: Beat) -> None:
+        reason: str | None = None
         while True:
             await self._poll()
-            if self._gets_on():
-                beat()
-            reason = await self._context.wake.wait(wake.AUDIT, self._poll_s)
             if reason is not None:
                 log.info("shipping the audit log's tail at once", extra={"reason": reason})
                 for lane in self._lanes:
-                    lane.flush = True
+                    lane.flush()
+            if self._gets_on():
+                beat()
+            reason = await self._context.wake.wait(wake.AUDIT, self._poll_s)
 
     def _gets_on(self) -> bool:
         now = self._clock.monotonic()
