@@ -145,9 +145,15 @@ class Process:
         logging.getLogger().setLevel(new.log_level.upper())
         self.about.environment = new.environment
         for name, tasks in made:
-            await self._supervisor.stop(
+            late = await self._supervisor.stop(
                 self._running.pop(name, ()), within_s=seconds(new.tasks.stop_within)
             )
+            if late:
+                # Beside one that still runs, another of its kind would do the same work twice.
+                self._supervisor.give_up(
+                    FlowrexError(f"{', '.join(late)} did not end for the new configuration")
+                )
+                return
             self._start(name, tasks)
 
     async def _watch(self) -> FlowrexError | None:

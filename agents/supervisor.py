@@ -68,6 +68,13 @@ class Supervisor:
             self._failure = asyncio.get_running_loop().create_future()
         return await asyncio.shield(self._failure)
 
+    def give_up(self, error: FlowrexError) -> None:
+        """End the whole agent: what is said can't be put right by going on."""
+        if self._failure is None:
+            self._failure = asyncio.get_running_loop().create_future()
+        if not self._failure.done():
+            self._failure.set_result(error)
+
     def stuck(self) -> list[str]:
         """Return the names of the tasks that have not got on for their stall time."""
         names = []
@@ -144,10 +151,7 @@ class Supervisor:
         one.end(error)
         log.error("task can't go on", extra={"task": one.task.name, "error": error.message})
         self._changed()
-        if self._failure is None:
-            self._failure = asyncio.get_running_loop().create_future()
-        if not self._failure.done():
-            self._failure.set_result(error)
+        self.give_up(error)
 
     def _tell_stuck(self, one: Supervised) -> None:
         log.error(

@@ -18,8 +18,6 @@ PROGRAM = packages.PROGRAM
 DROP_IN = "/etc/systemd/system/flowrex-agent.service.d/tests.conf"
 # Shorter than on a node, so that a test need not wait for minutes.
 SHORT = """
-[Unit]
-StartLimitIntervalSec=20
 [Service]
 ExecStart=
 ExecStart=/opt/flowrex-agent/bin/probe run

@@ -55,6 +55,7 @@ class Probe:
             "reads": _try(lambda: Path("/srv/of-root/file").read_text()),
             "writes": _try(lambda: Path("/srv/of-root/file").write_text("mine")),
             "writes_etc": _try(lambda: Path("/etc/flowrex/agent.yaml").write_text("mine")),
+            "works": _works(),
             "credentials": sorted(
                 path.name for path in Path(os.environ["CREDENTIALS_DIRECTORY"]).iterdir()
             ),
@@ -62,6 +63,25 @@ class Probe:
 
     def metrics(self) -> Iterator[Any]:
         return iter(())
+
+
+def _works() -> str:
+    """Use each compiled library, and another program, as the parts of the agent do."""
+    import subprocess
+
+    import botocore.auth
+    import consul
+    import hvac
+    import requests
+    import zstandard
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    key = AESGCM.generate_key(256)
+    sealed = AESGCM(key).encrypt(b"0" * 12, zstandard.compress(b"said"), None)
+    opened = zstandard.decompress(AESGCM(key).decrypt(b"0" * 12, sealed, None)).decode()
+    echoed = subprocess.run(["/bin/echo", opened], capture_output=True, text=True, check=True)
+    assert all((botocore.auth, consul, hvac, requests))
+    return echoed.stdout.strip()
 
 
 def _try(act: Callable[[], Any]) -> Any:

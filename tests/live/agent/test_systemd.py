@@ -30,6 +30,10 @@ def test_it_is_no_root_reads_what_it_ships_and_writes_nothing_of_the_hosts(agent
     assert agent.run("stat", "-c", "%U %a", "/var/lib/flowrex-agent").strip() == "flowrex-agent 700"
 
 
+def test_its_libraries_and_other_programs_work_in_the_sandbox(agent: Machine) -> None:
+    assert status(agent)["tasks"]["probe"]["works"] == "said"
+
+
 def test_systemd_gives_it_the_credentials_that_root_alone_can_read(agent: Machine) -> None:
     agent.write("/etc/flowrex/credentials/vault-role-id", "of-the-tests", mode=0o600)
     agent.write("/etc/flowrex/credentials/vault-secret-id", "of-the-tests", mode=0o600)
@@ -120,7 +124,7 @@ def test_a_task_that_can_not_go_on_ends_the_process_with_an_error(agent: Machine
 def test_an_agent_that_ends_again_and_again_is_seen_as_failed(agent: Machine) -> None:
     agent.run("sh", "-c", "echo 'htpp: {}' >> /etc/flowrex/agent.yaml")
     agent.run("systemctl", "restart", "flowrex-agent", expect=None)
-    agent.until("ActiveState", "failed")
+    agent.until("ActiveState", "failed", within=180)
     assert "Start request repeated too quickly" in agent.journal()
 
 
