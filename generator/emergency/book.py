@@ -12,7 +12,8 @@ from flowrex.consul import ConsulClient
 from flowrex.errors import ServerUnreachable
 
 _TIMEOUT_S = 3.0
-_PATH = "/api/v1/positions"
+_POSITIONS = "/api/v1/positions"
+_ORDERS = "/api/v1/orders?status=open"
 
 Get = Callable[[str], Any]
 
@@ -23,20 +24,23 @@ class Book:
 
     Attributes:
         positions: symbol to quantity; None where nobody could be asked.
+        orders: how many orders rest, as far as one answer lists them.
         problem: why it is not known.
     """
 
     positions: Mapping[str, str] | None
+    orders: int = 0
     problem: str = ""
 
     def sentence(self) -> str:
         """Say it."""
         if self.positions is None:
-            return f"Whether positions are left is not known: {self.problem}."
+            return f"Whether positions or orders are left is not known: {self.problem}."
+        rest = f"{self.orders} open orders are left" if self.orders else "No open order is left"
         if not self.positions:
-            return "No position is left."
+            return f"No position is left. {rest}."
         held = ", ".join(f"{quantity} {symbol}" for symbol, quantity in self.positions.items())
-        return f"Positions are left: {held}."
+        return f"Positions are left: {held}. {rest}."
 
 
 def get(url: str) -> Any:
@@ -58,13 +62,14 @@ def read(consul: ConsulClient, ask: Get | None = None) -> Book:
     try:
         instances = consul.services("backend")
     except ServerUnreachable as error:
-        return Book(None, error.message)
+        return Book(None, problem=error.message)
     for one in instances:
         try:
-            document = (ask or get)(f"http://{one.address}:{one.port}{_PATH}")
-            held = {str(p["symbol"]): str(p["quantity"]) for p in document["positions"]}
+            found = (ask or get)(f"http://{one.address}:{one.port}{_POSITIONS}")
+            held = {str(p["symbol"]): str(p["quantity"]) for p in found["positions"]}
+            resting = (ask or get)(f"http://{one.address}:{one.port}{_ORDERS}")["orders"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             problem = f"the backend at {one.address}:{one.port} does not tell ({error})"
             continue
-        return Book(held)
-    return Book(None, problem)
+        return Book(held, len(resting))
+    return Book(None, problem=problem)

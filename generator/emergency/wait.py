@@ -13,6 +13,7 @@ from generator.emergency.switch import Standing
 from generator.watch import Clock
 
 _STEP_S = 1.0
+_SHORTEST_S = 0.05
 _PAUSE_S = 0.2
 
 
@@ -61,8 +62,10 @@ def wait(
     index = 0
     found: list[Member] = []
     while True:
+        left = deadline_s - (clock.now() - start)
         try:
-            words, index = consul.kv_wait_prefix(keys.ACKNOWLEDGEMENTS, index, _STEP_S)
+            step_s = min(_STEP_S, max(left, _SHORTEST_S))
+            words, index = consul.kv_wait_prefix(keys.ACKNOWLEDGEMENTS, index, step_s)
             seen = clock.now() - start
             found = members(who(), words)
         except ServerUnreachable:

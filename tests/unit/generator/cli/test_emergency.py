@@ -66,7 +66,7 @@ def flowrexctl(
     monkeypatch.setattr(access, "consul", lambda environment: rig.consul)
     monkeypatch.setattr(context, "load_environment", lambda name, overrides=(): dev)
     monkeypatch.setattr(output, "interactive", lambda: False)
-    monkeypatch.setattr(book, "get", lambda url: {"positions": []})
+    monkeypatch.setattr(book, "get", lambda url: {"positions": [], "orders": []})
 
     def flowrexctl(*arguments: str) -> Run:
         with pytest.raises(SystemExit) as left:
@@ -252,18 +252,18 @@ def test_each_change_is_recorded_with_person_and_reason(flowrexctl: Flowrexctl, 
     ended = found[1]
     assert ended.holder["who"]
     assert ended.details["before_reason"] == "orders doubled"
-    assert ended.details["left"] == "No position is left."
+    assert ended.details["left"] == "No position is left. No open order is left."
 
 
 def test_off_shows_what_is_left_and_asks(
     flowrexctl: Flowrexctl, rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(rig, '{"level": "flatten", "reason": "r", "by": "ann", "at": ""}')
-    held = {"positions": [{"symbol": "EUR_USD", "quantity": "3"}]}
+    held = {"positions": [{"symbol": "EUR_USD", "quantity": "3"}], "orders": [{}, {}]}
     monkeypatch.setattr(book, "get", lambda url: held)
     done = flowrexctl("off", "dev", "--reason", "x")
     assert done.status == 2
-    assert "Positions are left: 3 EUR_USD." in done.err
+    assert "Positions are left: 3 EUR_USD. 2 open orders are left." in done.err
     assert "flowrexctl emergency off dev --reason TEXT --yes" in done.err
     monkeypatch.setattr(output, "interactive", lambda: True)
     monkeypatch.setattr("click.confirm", lambda *_, **__: False)
@@ -282,7 +282,7 @@ def test_off_says_where_positions_are_not_known(
     with obeying(rig, *PROCESSES):
         done = flowrexctl("off", "dev", "--reason", "x", "--yes")
     assert done.status == 0
-    assert "Whether positions are left is not known" in done.err
+    assert "Whether positions or orders are left is not known" in done.err
 
 
 def test_off_is_an_explicit_document_and_waits_for_everybody(
@@ -303,7 +303,7 @@ def test_off_does_not_end_what_was_switched_on_since_it_was_shown(
 
     def meanwhile(url: str) -> Any:
         put(rig, '{"level": "stop", "reason": "r", "by": "bob", "at": ""}')
-        return {"positions": []}
+        return {"positions": [], "orders": []}
 
     monkeypatch.setattr(book, "get", meanwhile)
     done = flowrexctl("off", "dev", "--reason", "x", "--yes")
