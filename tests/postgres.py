@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.backup import scratch
-from agents.backup.psql import Access, Server, Session
+from agents.backup.access import Access, Server
+from agents.backup.psql import Session
 
 SCHEMA = (
     "CREATE ROLE flowrex_owner NOLOGIN",

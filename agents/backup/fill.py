@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agents.backup import source
+from agents.backup.access import Access, Server
 from agents.backup.feed import Fed
 from agents.backup.manifest import Manifest
-from agents.backup.psql import Access, Server, Session, Tick
+from agents.backup.psql import Session, Tick
 from agents.backup.seal import SealBroken
 from agents.backup.take import DATABASE, GLOBALS
 from agents.backup.verify import Reader, listing

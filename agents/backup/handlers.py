@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agents.backup import names, restore, view
+from agents.backup.assemble import backups_of
 from agents.backup.work import Backups, Hands
 from agents.context import Context
 from agents.requests.handler import Handler, Handling, Progress, Refused
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 _MOST_LISTED = 200
 
 
-def handlings(make: Callable[[Context], Backups] = Backups.of) -> dict[str, Handling]:
+def handlings(make: Callable[[Context], Backups] = backups_of) -> dict[str, Handling]:
     """Return how each kind is done.
 
     Args:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.backup.psql import Access, options, password_file
+from agents.backup.access import Access, options, password_file
 from agents.settings.backup import Postgres
 from flowrex.errors import FlowrexError
 from flowrex.vault import Lease, VaultClient

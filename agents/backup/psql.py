@@ -1,31 +1,25 @@
-"""PostgreSQL through its own programs: which server, as whom, and one session that is asked."""
+"""A session of psql that is asked, and what the ends of PostgreSQL's programs mean."""
 
 from __future__ import annotations
 
 import csv
 import os
-import re
 import selectors
-import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from types import TracebackType
 
-from flowrex.errors import ConfigurationError, FlowrexError, ServerRefused, ServerUnreachable
-from flowrex.secret import Secret
+from agents.backup.access import Access, Server
+from flowrex.errors import FlowrexError, ServerRefused, ServerUnreachable
 
-_DEBIAN = Path("/usr/lib/postgresql")
 _MARK = "--flowrex-answered--"
 # A server that is gone without a word is noticed after about a minute and a half.
 _ALIVE = "keepalives_idle=30 keepalives_interval=10 keepalives_count=6"
 _END_WITHIN_S = 5.0
 _MOST_WORDS = 4000
-_NO_FILE = "/nonexistent"
 
 Tick = Callable[[], None]
 
@@ -40,120 +34,6 @@ class NoSpace(ServerRefused):
 
 class ConflictWithRecovery(ServerRefused):
     """A replica cancelled what it was asked, since it had to go on with its primary."""
-
-
-@dataclass(frozen=True)
-class Server:
-    """One PostgreSQL server, by host name, address or socket folder, and port."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> Server:
-        """Read `host:port`.
-
-        Raises:
-            ConfigurationError: it is none.
-        """
-        host, _, port = text.rpartition(":")
-        if not host or not port.isdigit():
-            raise ConfigurationError(
-                f"backup.postgres.servers has {text!r}; expected host:port, as 10.0.0.5:5432"
-            )
-        return cls(host.strip("[]"), int(port))
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True)
-class Access:
-    """As whom, how and by which programs servers are reached.
-
-    Attributes:
-        user: the login.
-        passfile: libpq's password file; None where none is asked for.
-        sslmode: as libpq has it.
-        ca_file: certificates that the server's is checked by.
-        bin_dir: where the programs are; None: looked for.
-        session_options: `-c name=value` for each session, as PGOPTIONS has them.
-    """
-
-    user: str
-    passfile: Path | None = None
-    sslmode: str = "prefer"
-    ca_file: str | None = None
-    bin_dir: str | None = None
-    session_options: str = ""
-
-    def program(self, name: str) -> str:
-        """Return a program's path.
-
-        Raises:
-            ConfigurationError: it is not there.
-        """
-        for folder in self._folders():
-            if (path := folder / name).is_file():
-                return str(path)
-        found = None if self.bin_dir else shutil.which(name)
-        if found is None:
-            raise ConfigurationError(
-                f"PostgreSQL's {name} is not to be found",
-                hint="Install postgresql-client (and postgresql for drills), or name its folder "
-                "in backup.postgres.bin_dir.",
-            )
-        return found
-
-    def environ(self, server: Server, database: str) -> dict[str, str]:
-        """Return the whole environment of a program; nothing secret is among it."""
-        found = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "LC_ALL": "C.UTF-8",
-            "PGHOST": server.host,
-            "PGPORT": str(server.port),
-            "PGUSER": self.user,
-            "PGDATABASE": database,
-            "PGSSLMODE": self.sslmode,
-            "PGCONNECT_TIMEOUT": "10",
-            "PGAPPNAME": "flowrex-agent",
-            "PGCLIENTENCODING": "UTF8",
-            "PGOPTIONS": self.session_options,
-            # Neither a password nor a service of whoever runs this may matter.
-            "PGPASSFILE": str(self.passfile or _NO_FILE),
-            "PGSERVICEFILE": _NO_FILE,
-        }
-        if self.ca_file:
-            found["PGSSLROOTCERT"] = self.ca_file
-        return found
-
-    def _folders(self) -> Iterator[Path]:
-        if self.bin_dir:
-            yield Path(self.bin_dir)
-            return
-        if _DEBIAN.is_dir():
-            versions = (path for path in _DEBIAN.iterdir() if path.name.isdigit())
-            for version in sorted(versions, key=lambda path: -int(path.name)):
-                yield version / "bin"
-
-
-@contextmanager
-def password_file(password: Secret, folder: Path) -> Iterator[Path]:
-    """Give a file with a password for libpq, for the length of a block.
-
-    Args:
-        password: the password.
-        folder: where; nobody else may read it.
-    """
-    escaped = re.sub(r"([\\:])", r"\\\1", password.reveal())
-    handle, name = tempfile.mkstemp(prefix=".pgpass-", dir=folder)
-    path = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(f"*:*:*:*:{escaped}\n")
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
 
 
 class Session:
@@ -303,8 +183,3 @@ def _gone(said: str) -> bool:
             "could not translate host name",
         )
     )
-
-
-def options(values: Mapping[str, str]) -> str:
-    """Return settings of a session as PGOPTIONS has them."""
-    return " ".join(f"-c {name}={value}" for name, value in values.items())

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agents.backup.psql import Access, Server, Tick
+from agents.backup.access import Access, Server
+from agents.backup.psql import Tick
 from flowrex.errors import ConfigurationError, ServerRefused
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from agents.backup.psql import Access, Server, Session, Tick
+from agents.backup.access import Access, Server
+from agents.backup.psql import Session, Tick
 from flowrex.errors import ConfigurationError, ServerUnreachable
 
 log = logging.getLogger(__name__)

@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from agents.backup import names, source, stream
+from agents.backup.access import Access, Server
 from agents.backup.catalog import Catalog
 from agents.backup.datakey import DataKey, KeyRing
 from agents.backup.login import Logins
 from agents.backup.manifest import Manifest, StoredFile, signed
 from agents.backup.programs import Output
-from agents.backup.psql import Access, ConflictWithRecovery, Server, Tick
+from agents.backup.psql import ConflictWithRecovery, Tick
 from agents.backup.source import Candidate, Snapshot
 from agents.settings.backup import Backup as Settings
 from flowrex.duration import seconds

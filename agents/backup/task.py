@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agents.backup import names
+from agents.backup.assemble import backups_of
 from agents.backup.catalog import Listing
 from agents.backup.schedule import Schedule
 from agents.backup.work import Backups, Hands
@@ -104,7 +105,7 @@ class BackupTask:
             backups: the work; made of the surroundings unless given.
         """
         self._context = context
-        self._backups = backups or Backups.of(context)
+        self._backups = backups or backups_of(context)
         plan = self._backups.settings.schedule
         jitter = timedelta(seconds=seconds(plan.jitter))
         self._jobs = {

@@ -11,11 +11,12 @@ from datetime import datetime
 
 from agents.backup import manifest as manifests
 from agents.backup import stream
+from agents.backup.access import Access
 from agents.backup.catalog import Catalog
 from agents.backup.datakey import KeyRing
 from agents.backup.feed import Fed
 from agents.backup.manifest import Manifest, ManifestBroken, StoredFile
-from agents.backup.psql import Access, Tick
+from agents.backup.psql import Tick
 from agents.backup.records import Record
 from agents.backup.seal import SealBroken
 from agents.backup.take import DATABASE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,17 +11,17 @@ from pathlib import Path
 
 from agents.backup import drill as drills
 from agents.backup import fill, local, lock, prune, restore, swap, take, verify
-from agents.backup.catalog import Catalog, Listing, Retention
-from agents.backup.datakey import KeyRing, TransitKeys
+from agents.backup.access import Access, Server
+from agents.backup.catalog import Catalog, Listing
+from agents.backup.datakey import KeyRing
 from agents.backup.login import Logins
 from agents.backup.manifest import Manifest
-from agents.backup.psql import Access, Server, Tick
+from agents.backup.psql import Tick
 from agents.backup.records import Record
 from agents.backup.retention import Policy
 from agents.backup.source import candidates
 from agents.backup.state import state_of
 from agents.backup.verify import Reader
-from agents.context import Context
 from agents.settings.backup import Backup as Settings
 from flowrex import keys as consul_keys
 from flowrex.backup_state import BackupState
@@ -82,34 +81,6 @@ class Backups:
     scratch: Path
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     told: bool = True
-
-    @classmethod
-    def of(cls, context: Context) -> Backups:
-        """Return what the agent's surroundings make of it."""
-        whole, settings = context.settings, context.settings.backup
-        kept = settings.retention
-        state = context.state("backup")
-
-        def until() -> datetime | None:
-            days = kept.lock_days
-            return context.clock.now() + timedelta(days=days) if days else None
-
-        return cls(
-            settings=settings,
-            environment=whole.environment,
-            node=context.node,
-            consul=context.consul,
-            catalog=Catalog(
-                context.s3,
-                whole.s3.backups_bucket,
-                settings.postgres.database,
-                retention=Retention(until, kept.lock_mode),
-            ),
-            keys=TransitKeys(context.vault, settings.transit_mount, settings.transit_key),
-            logins=Logins(context.vault, settings.postgres, state),
-            scratch=_scratch(settings, state),
-            now=context.clock.now,
-        )
 
     @property
     def database(self) -> str:
@@ -333,10 +304,3 @@ class Backups:
                 hands.tick()
 
             yield tick
-
-
-def _scratch(settings: Settings, state: Path) -> Path:
-    if settings.scratch_dir:
-        return Path(settings.scratch_dir)
-    # PostgreSQL does not run as root, and another user can't look into the agent's folder.
-    return Path("/var/tmp/flowrex-drills") if os.geteuid() == 0 else state / "drills"  # noqa: S108

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agents.cli.options import config_option, json_option
+from agents.cli.surroundings import surroundings
 from flowrex.command.output import Progress, emit, interactive, say, show, table
 
 if TYPE_CHECKING:
-    from agents.backup.psql import Access
+    from agents.backup.access import Access
     from agents.backup.work import Backups, Hands
 
 _COLOURS = {"good": "green", "unverified": "yellow", "broken": "red", "unreadable": "red"}
@@ -304,7 +304,7 @@ def _typed(database: str, given: str | None) -> str:
 def _own(backups: Backups, user: str | None, passfile: Path | None) -> Access | None:
     if user is None:
         return None
-    from agents.backup.psql import Access
+    from agents.backup.access import Access
 
     postgres = backups.settings.postgres
     return Access(user, passfile, postgres.sslmode, postgres.ca_file, postgres.bin_dir)
@@ -320,25 +320,12 @@ def _told(name: str, record: dict[str, Any], as_json: bool) -> None:
 @contextmanager
 def _at_hand(config: Path, *, local: bool = False) -> Iterator[tuple[Backups, Hands]]:
     """Give the backups of the configured database, with progress on a terminal."""
-    from agents.backup.work import Backups, Hands
-    from agents.clock import SystemClock
-    from agents.context import Context
-    from agents.credentials.clients import Clients
-    from agents.credentials.files import Files
-    from agents.settings import load
+    from agents.backup.assemble import backups_of
+    from agents.backup.work import Hands
 
-    settings = load(config)
-    clients = Clients(settings, Files.of(os.environ, settings.credentials_dir), SystemClock())
-    context = Context(
-        settings=settings,
-        node=settings.node or socket.gethostname(),
-        consul=clients.consul,
-        vault=clients.vault,
-        s3=clients.s3,
-    )
     progress = Progress()
     try:
-        backups = Backups.of(context)
+        backups = backups_of(surroundings(config))
         yield backups.local() if local else backups, Hands(say=progress, by=_me())
     finally:
         progress.clear()

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from agents.backup import drill, take, verify
+from agents.backup.access import Access
 from agents.backup.catalog import Catalog
 from agents.backup.manifest import Manifest
-from agents.backup.psql import Access
 from agents.backup.take import Source
 from agents.backup.verify import Reader
 from agents.settings.backup import Backup, Postgres, Retention, Schedules

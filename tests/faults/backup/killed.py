@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from agents.backup import prune, take, verify
+from agents.backup.access import Access
 from agents.backup.catalog import Catalog
-from agents.backup.psql import Access
 from agents.backup.retention import Policy
 from agents.backup.take import Source
 from agents.backup.verify import Reader

@@ -12,12 +12,16 @@ from pathlib import Path
 import pytest
 
 from agents.backup.names import backup_name
+from agents.backup.prune import prune
 from agents.backup.records import Record
+from agents.backup.retention import Policy
 from flowrex.errors import NotFound
 from tests.faults.backup.conftest import World
 from tests.faults.s3_proxy import Seen
 from tests.unit.agents.backup.making import write
 
+# Everything but the last good one is too old.
+NOTHING = Policy(daily=timedelta(0), weekly=timedelta(0), monthly=timedelta(0))
 ROOT = Path(__file__).parents[3]
 
 
@@ -101,6 +105,9 @@ def test_a_pruning_killed_at_any_step_leaves_nothing_listed_that_is_not_whole(
             break
         for backup in world.straight.list().backups:
             assert backup.manifest, backup.problem
+        # The next run makes good what this one left.
+        prune(world.straight, NOTHING, now + timedelta(hours=1))
+        assert [one.name for one in world.straight.list().backups] == [kept.name]
         number += 1
     # The list, the manifests, the versions, each deletion.
     assert number > 5

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agents.backup.assemble import backups_of
 from agents.backup.handlers import handlings
 from agents.backup.work import Backups
 from agents.context import Context
@@ -23,7 +24,7 @@ Ask = Callable[..., Mapping[str, Any]]
 @pytest.fixture
 def stored(context: Context) -> tuple[Backups, FakeS3]:
     books, s3 = catalog()
-    return dataclasses.replace(Backups.of(context), catalog=books, keys=FakeKeys()), s3
+    return dataclasses.replace(backups_of(context), catalog=books, keys=FakeKeys()), s3
 
 
 @pytest.fixture

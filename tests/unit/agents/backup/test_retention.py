@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.backup.catalog import Backup
@@ -105,6 +105,7 @@ def test_without_a_good_one_nothing_goes() -> None:
     assert decide([], NOW, POLICY) == []
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0, 1000), st.booleans(), st.booleans()), max_size=30),
     st.integers(-2000, 2000),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from agents.backup.assemble import backups_of
 from agents.backup.catalog import Listing
 from agents.backup.records import Record
 from agents.backup.task import BackupTask
@@ -39,7 +40,7 @@ class Node:
         self.context = context
         self.did: list[str] = []
         self.fails: Exception | None = None
-        made = Backups.of(context)
+        made = backups_of(context)
         self.backups = dataclasses.replace(
             made, catalog=dataclasses.replace(books, retention=made.catalog.retention),
             keys=FakeKeys(),
