@@ -81,7 +81,18 @@ def prune(
         tick()
         if _delete_rest(catalog, rest):
             gone.append(rest.name)
+    if trusted:
+        _give_up_uploads(catalog, now)
     return Pruned(tuple(decisions), tuple(deleted), tuple(refused), tuple(gone))
+
+
+def _give_up_uploads(catalog: Catalog, now: datetime) -> None:
+    """Give up the parts that a killed agent left, which no list of objects shows."""
+    s3 = catalog.s3()
+    for upload in list(s3.open_uploads(catalog.bucket, catalog.folder())):
+        if now - upload.begun > _REST_AGE:
+            s3.abort_upload(catalog.bucket, upload)
+            log.info("an upload that was never finished was given up", extra={"key": upload.key})
 
 
 def _held_now(catalog: Catalog, name: str) -> bool:

@@ -20,6 +20,13 @@ log = logging.getLogger(__name__)
 _LOGIN_WITHIN_S = 15.0
 _QUALIFIED = re.compile(r"[A-Za-z_][\w$]*\.[A-Za-z_][\w$]*")
 _VERSION_TABLE = "migrations.alembic_version"
+# The moment whose data a server has. A replica that streams and has replayed all that it got is up to
+# date, however long ago the last change was; any other is as old as the last one it replayed.
+_DATA_OF = (
+    "CASE WHEN NOT pg_is_in_recovery() OR (EXISTS (SELECT FROM pg_stat_wal_receiver WHERE pid IS"
+    " NOT NULL) AND pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()) THEN now()"
+    " ELSE least(now(), coalesce(pg_last_xact_replay_timestamp(), 'epoch')) END"
+)
 _TABLES = (
     "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c"
     " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
@@ -93,13 +100,10 @@ def _ask(
         try:
             with Session(access, server, database, tick=tick) as session:
                 replica = session.value("SELECT pg_is_in_recovery()") == "t"
-                # One that has replayed all that it got is not behind, however long ago that was.
                 lag = session.value(
-                    "SELECT CASE WHEN NOT pg_is_in_recovery() OR pg_last_wal_receive_lsn() ="
-                    " pg_last_wal_replay_lsn() THEN 0 ELSE coalesce(extract(epoch FROM now() -"
-                    " pg_last_xact_replay_timestamp()), 1e9) END"
+                    f"SELECT extract(epoch FROM now() - ({_DATA_OF})) "  # noqa: S608
                 )
-                return Candidate(server, replica, float(lag))
+                return Candidate(server, replica, max(0.0, float(lag)))
         except ServerUnreachable as error:
             unknown = "authentication failed" in error.message or "does not exist" in error.message
             if not unknown or time.monotonic() > end:
@@ -162,10 +166,8 @@ def snapshot(
 def facts(session: Session, tables: Sequence[str] | None) -> Facts:
     """Return what is true now, or in the session's transaction."""
     version, at, size = session.ask(
-        "SELECT current_setting('server_version'),"
-        # What a replica has is as old as the last transaction that it replayed.
-        " extract(epoch FROM CASE WHEN pg_is_in_recovery() THEN least(now(),"
-        " coalesce(pg_last_xact_replay_timestamp(), now())) ELSE now() END),"
+        "SELECT current_setting('server_version'),"  # noqa: S608
+        f" extract(epoch FROM ({_DATA_OF})),"
         " pg_database_size(current_database())"
     )[0]
     return Facts(

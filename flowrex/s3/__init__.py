@@ -15,6 +15,7 @@ from flowrex.s3.model import (
     ObjectExists,
     ObjectHead,
     ObjectVersion,
+    OpenUpload,
     Part,
     WrongChecksum,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "ObjectHead",
     "ObjectEntry",
     "ObjectVersion",
+    "OpenUpload",
     "Mode",
     "ObjectExists",
     "WrongChecksum",

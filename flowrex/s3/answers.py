@@ -15,7 +15,7 @@ from flowrex.errors import (
     PermissionRefused,
     ServerRefused,
 )
-from flowrex.s3.model import ObjectEntry, ObjectVersion, WrongChecksum
+from flowrex.s3.model import ObjectEntry, ObjectVersion, OpenUpload, WrongChecksum
 
 _DENIED = frozenset(
     {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled"}
@@ -134,6 +134,14 @@ def versions(root: ElementTree.Element) -> Iterator[ObjectVersion]:
             latest=_text(entry, "IsLatest") == "true",
             deletion=_name(entry) == "DeleteMarker",
         )
+
+
+def uploads(root: ElementTree.Element) -> Iterator[OpenUpload]:
+    """Yield the uploads of one page of a list of those that have not ended."""
+    decode = _decoder(root)
+    for entry in _children(root, "Upload"):
+        begun = timestamp(_text(entry, "Initiated"))
+        yield OpenUpload(decode(_text(entry, "Key")), _text(entry, "UploadId"), begun)
 
 
 def timestamp(written: str) -> datetime:

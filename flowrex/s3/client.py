@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from flowrex.errors import ServerRefused
-from flowrex.s3 import answers, download
+from flowrex.s3 import answers, download, multipart
 from flowrex.s3.buckets import BucketCalls
 from flowrex.s3.headers import META, NOTHING, head_of, kept
 from flowrex.s3.model import (
@@ -21,6 +21,7 @@ from flowrex.s3.model import (
     ObjectExists,
     ObjectHead,
     ObjectVersion,
+    OpenUpload,
     WrongChecksum,
 )
 from flowrex.s3.multipart import Multipart
@@ -237,6 +238,23 @@ class S3Client(BucketCalls):
 
         for page in self._pages(bucket, query, "ListVersionsResult", following):
             yield from answers.versions(page)
+
+    def open_uploads(self, bucket: str, prefix: str = "") -> Iterator[OpenUpload]:
+        """Yield the uploads in parts that were begun and not ended, page by page."""
+        query = {"uploads": "", "prefix": prefix, "encoding-type": "url"}
+
+        def following(root: Element) -> dict[str, str]:
+            return {
+                "key-marker": answers.text(root, "NextKeyMarker"),
+                "upload-id-marker": answers.text(root, "NextUploadIdMarker"),
+            }
+
+        for page in self._pages(bucket, query, "ListMultipartUploadsResult", following):
+            yield from answers.uploads(page)
+
+    def abort_upload(self, bucket: str, upload: OpenUpload) -> None:
+        """Give an upload's parts up; fine where they are gone already."""
+        multipart.abort(self._transport, self.url(bucket, upload.key), upload.id)
 
     def _pages(
         self,

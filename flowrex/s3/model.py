@@ -83,3 +83,12 @@ class Part:
     size: int
     etag: str
     sha256: str
+
+
+@dataclass(frozen=True)
+class OpenUpload:
+    """An upload in parts that was begun and not ended: the object's name, its own, since when."""
+
+    key: str
+    id: str
+    begun: datetime

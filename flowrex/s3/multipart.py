@@ -135,13 +135,7 @@ class Multipart:
 
     def abort(self) -> None:
         """Give the parts up; fine where they are gone already."""
-        self._transport.send(
-            f"abort the upload of {self._url}",
-            "DELETE",
-            self._url,
-            query={"uploadId": self.id},
-            accept=(404, "NoSuchUpload"),
-        )
+        abort(self._transport, self._url, self.id)
 
     def _is_there(self, parts: Sequence[Part]) -> bool:
         found = head_of(self._transport, self._url)
@@ -150,6 +144,17 @@ class Multipart:
             and found.metadata.get(MARK) == self._mark
             and found.size == sum(part.size for part in parts)
         )
+
+
+def abort(transport: Transport, url: str, upload_id: str) -> None:
+    """Give the parts of an upload up; fine where they are gone already."""
+    transport.send(
+        f"abort the upload of {url}",
+        "DELETE",
+        url,
+        query={"uploadId": upload_id},
+        accept=(404, "NoSuchUpload"),
+    )
 
 
 def _must_match(headers: Mapping[str, str], digest: str, action: str) -> None:

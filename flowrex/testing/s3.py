@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from flowrex.errors import NotFound, PermissionRefused, ServerRefused
 from flowrex.s3 import (
@@ -17,6 +18,7 @@ from flowrex.s3 import (
     ObjectExists,
     ObjectHead,
     ObjectVersion,
+    OpenUpload,
     Part,
     WrongChecksum,
 )
@@ -34,6 +36,7 @@ class _Kept:
 class _Bucket:
     locks: bool
     versions: dict[str, list[_Kept]] = field(default_factory=dict)
+    uploads: list[FakeMultipart] = field(default_factory=list)
 
     def latest(self, key: str) -> _Kept | None:
         found = self.versions.get(key)
@@ -145,8 +148,22 @@ class FakeS3:
         mode: Mode = "GOVERNANCE",
     ) -> FakeMultipart:
         """Begin an upload in parts."""
-        self._bucket(bucket)
-        return FakeMultipart(self, bucket, key, if_absent, metadata or {}, retain_until)
+        held = self._bucket(bucket)
+        begun = FakeMultipart(self, bucket, key, if_absent, metadata or {}, retain_until)
+        held.uploads.append(begun)
+        return begun
+
+    def open_uploads(self, bucket: str, prefix: str = "") -> Iterator[OpenUpload]:
+        """Yield the uploads that were begun and not ended."""
+        for upload in list(self._bucket(bucket).uploads):
+            if upload.key.startswith(prefix):
+                yield OpenUpload(upload.key, upload.id, upload.begun)
+
+    def abort_upload(self, bucket: str, upload: OpenUpload) -> None:
+        """Give an upload's parts up."""
+        for one in list(self._bucket(bucket).uploads):
+            if one.id == upload.id:
+                one.abort()
 
     def delete(self, bucket: str, key: str, version_id: str | None = None) -> None:
         """Delete an object, or one of its versions for good."""
@@ -247,10 +264,11 @@ class FakeMultipart:
         metadata: Mapping[str, str],
         retain_until: datetime | None,
     ) -> None:
-        self._store, self._bucket, self._key = store, bucket, key
+        self._store, self._bucket, self.key = store, bucket, key
+        self.begun = store.now
         self._if_absent, self._metadata, self._until = if_absent, metadata, retain_until
         self._parts: dict[int, bytes] | None = {}
-        self.id = "upload"
+        self.id = uuid4().hex
 
     def upload(self, number: int, body: bytes) -> Part:
         """Keep one part."""
@@ -265,17 +283,20 @@ class FakeMultipart:
         if self._parts is None:
             raise NotFound("there is no such upload")
         held = self._store.buckets[self._bucket]
-        if self._if_absent and held.latest(self._key):
-            raise ObjectExists(f"{self._key} exists already")
+        if self._if_absent and held.latest(self.key):
+            raise ObjectExists(f"{self.key} exists already")
         kept = self._parts
         if not parts or any(
             hashlib.sha256(kept.get(part.number, b"")).hexdigest() != part.sha256 for part in parts
         ):
             raise ServerRefused("a part is not what was uploaded")
         content = b"".join(kept[part.number] for part in sorted(parts, key=lambda one: one.number))
-        self._store._keep(held, self._key, content, None, self._metadata, self._until)
-        self._parts = None
+        self._store._keep(held, self.key, content, None, self._metadata, self._until)
+        self.abort()
 
     def abort(self) -> None:
         """Give the parts up."""
         self._parts = None
+        begun = self._store.buckets[self._bucket].uploads
+        if self in begun:
+            begun.remove(self)

@@ -196,6 +196,18 @@ class TestParts:
         upload.abort()
         assert store.get(bucket, "taken") == b"first"
 
+    def test_one_that_was_begun_and_left_is_found_and_given_up(
+        self, store: Store, bucket: str
+    ) -> None:
+        left = store.multipart(bucket, "left/here")
+        left.upload(1, b"x")
+        store.multipart(bucket, "elsewhere").upload(1, b"x")
+        (found,) = store.open_uploads(bucket, "left/")
+        assert (found.key, found.id) == ("left/here", left.id)
+        assert abs(datetime.now(UTC) - found.begun) < timedelta(hours=1)
+        store.abort_upload(bucket, found)
+        assert list(store.open_uploads(bucket, "left/")) == []
+
     def test_a_part_that_was_not_sent_is_refused(self, store: Store, bucket: str) -> None:
         upload = store.multipart(bucket, "short")
         part = upload.upload(1, b"x")

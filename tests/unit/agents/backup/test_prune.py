@@ -102,6 +102,15 @@ class TestRests:
         assert prune(found, POLICY, NOW).rests == ("scheduled_20270301_021500",)
         assert s3.head("backups", self.KEY) is None
 
+    def test_parts_that_a_killed_agent_left_go_too(self, books: tuple[Catalog, FakeS3]) -> None:
+        found, s3 = books
+        s3.now = NOW - timedelta(days=3)
+        s3.multipart("backups", self.KEY).upload(1, b"x")
+        s3.now = NOW - timedelta(days=1)
+        s3.multipart("backups", f"{self.KEY}-2").upload(1, b"x")
+        prune(found, POLICY, NOW)
+        assert [one.key for one in s3.open_uploads("backups")] == [f"{self.KEY}-2"]
+
     def test_what_may_be_under_way_stays(self, books: tuple[Catalog, FakeS3]) -> None:
         found, s3 = books
         s3.now = NOW - timedelta(days=1)
