@@ -178,5 +178,6 @@ class SnapshotTask:
 
 
 def _last_scheduled(listing: Listing) -> datetime | None:
-    begun = [names.moment(one.name) for one in listing.backups if one.name.startswith("scheduled_")]
-    return max(begun, default=None)
+    """Return when the last good one was begun: one that is broken is none."""
+    scheduled = [one for one in listing.backups if one.name.startswith("scheduled_") and one.good]
+    return max((names.moment(one.name) for one in scheduled), default=None)

@@ -14,7 +14,7 @@ from flowrex.errors import ServerRefused
 from flowrex.files import write_atomic
 from flowrex.secret import Secret
 from generator.bootstrap import vault_pki, vault_secrets
-from generator.dev import postgres, postgres_install, s3, s3_agent
+from generator.dev import postgres_install, postgres_settings, s3, s3_agent
 from generator.dev.layout import HOST, MARKER, Layout
 from generator.dev.process import plain_environ
 
@@ -72,17 +72,17 @@ def configure(layout: Layout, target: Target) -> bool:
             f"Vault has no passphrase in {vault_secrets.PHYSICAL}",
             hint="`flowrexctl bootstrap dev` makes one.",
         )
-    home = layout.data(postgres.PRIMARY)
+    home = layout.data(postgres_settings.PRIMARY)
     access, secret = s3_agent.key(layout)
     text = pgbackrest.configuration(
         pgbackrest.Stanza(
-            name=postgres.STANZA,
+            name=postgres_settings.STANZA,
             data=home / "pgdata",
             port=layout.postgres,
             database=environment.postgres.database,
             user=pgbackrest.ROLE,
             lock_dir=home / "pgbackrest-lock",
-            socket=postgres.socket_dir(layout),
+            socket=postgres_settings.socket_dir(layout),
             io_timeout_s=_IO_TIMEOUT_S,
         ),
         pgbackrest.Repository(
@@ -99,7 +99,7 @@ def configure(layout: Layout, target: Target) -> bool:
     lock = home / "pgbackrest-lock"
     lock.mkdir(mode=0o770, exist_ok=True)
     _give(lock)
-    path = postgres.archive_config(layout)
+    path = postgres_settings.archive_config(layout)
     if path.exists() and Secret(path.read_text()) == text:
         return False
     write_atomic(path, text.reveal(), mode=0o600)
@@ -114,18 +114,18 @@ def agent_settings(layout: Layout, environment: Environment) -> dict[str, Any]:
         layout: the cluster.
         environment: its settings.
     """
-    socket = postgres.socket_dir(layout)
+    socket = postgres_settings.socket_dir(layout)
     if socket is None:
         return {"enabled": False}
-    home = layout.data(postgres.PRIMARY)
+    home = layout.data(postgres_settings.PRIMARY)
     return {
         "enabled": True,
-        "stanza": postgres.STANZA,
+        "stanza": postgres_settings.STANZA,
         "data_dir": str(home / "pgdata"),
         "socket_dir": str(socket),
         "port": layout.postgres,
         "database": environment.postgres.database,
-        "config_file": str(postgres.archive_config(layout)),
+        "config_file": str(postgres_settings.archive_config(layout)),
         "lock_dir": str(home / "pgbackrest-lock"),
         "endpoint": layout.s3_tls_address,
         "ca_file": str(_authority(layout)),
@@ -145,8 +145,10 @@ def create_stanza(layout: Layout, tell: Callable[[str], None]) -> None:
     owner = postgres_install.user()
     begun = time.monotonic()
     done = subprocess.run(
-        pgbackrest.stanza_create(postgres.archive_config(layout), postgres.STANZA),
-        cwd=layout.data(postgres.PRIMARY),
+        pgbackrest.stanza_create(
+            postgres_settings.archive_config(layout), postgres_settings.STANZA
+        ),
+        cwd=layout.data(postgres_settings.PRIMARY),
         env=plain_environ((MARKER, str(layout.root)), {}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -160,14 +162,14 @@ def create_stanza(layout: Layout, tell: Callable[[str], None]) -> None:
     if done.returncode:
         raise ServerRefused(
             f"pgBackRest can't make its stanza: {done.stderr.strip()}",
-            hint=f"`flowrexctl dev logs {postgres.PRIMARY}` may tell more.",
+            hint=f"`flowrexctl dev logs {postgres_settings.PRIMARY}` may tell more.",
         )
     tell(f"archiving to {pgbackrest.DEFAULT_PREFIX} ({time.monotonic() - begun:.1f} s)")
 
 
 def _authority(layout: Layout) -> Path:
     """Return the file of the authority that signed the gateway's certificate."""
-    return layout.data(postgres.PRIMARY) / "s3-ca.pem"
+    return layout.data(postgres_settings.PRIMARY) / "s3-ca.pem"
 
 
 def _fresh(path: Path) -> bool:

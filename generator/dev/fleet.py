@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowrex import __version__
-from generator.dev import agent, consul, nomad, postgres, postgres_install, redis, s3, vault
+from generator.dev import (
+    agent,
+    consul,
+    nomad,
+    postgres,
+    postgres_install,
+    postgres_settings,
+    redis,
+    s3,
+    vault,
+)
 from generator.dev.layout import Layout, Node
 from generator.dev.process import Command
 
@@ -71,29 +81,29 @@ class Server:
 def primary(layout: Layout) -> Server:
     """Return PostgreSQL's primary."""
     return Server(
-        name=postgres.PRIMARY,
+        name=postgres_settings.PRIMARY,
         port=layout.postgres,
         version=postgres_install.version(),
-        settings=postgres.primary_settings(layout),
-        command=partial(postgres.command, layout, postgres.PRIMARY),
-        problem=partial(postgres.problem, layout, postgres.PRIMARY),
+        settings=postgres_settings.primary_settings(layout),
+        command=partial(postgres.command, layout, postgres_settings.PRIMARY),
+        problem=partial(postgres.problem, layout, postgres_settings.PRIMARY),
         prepare=partial(postgres.prepare_primary, layout),
-        clear=partial(postgres.forget_lock, layout, postgres.PRIMARY),
+        clear=partial(postgres.forget_lock, layout, postgres_settings.PRIMARY),
     )
 
 
 def replica(layout: Layout) -> Server:
     """Return PostgreSQL's replica, which is copied afresh where it can't follow any more."""
     return Server(
-        name=postgres.REPLICA,
+        name=postgres_settings.REPLICA,
         port=layout.replica,
         version=postgres_install.version(),
-        settings=postgres.settings(postgres.REPLICA, layout.replica),
-        command=partial(postgres.command, layout, postgres.REPLICA),
-        problem=partial(postgres.problem, layout, postgres.REPLICA),
+        settings=postgres_settings.settings(postgres_settings.REPLICA, layout.replica),
+        command=partial(postgres.command, layout, postgres_settings.REPLICA),
+        problem=partial(postgres.problem, layout, postgres_settings.REPLICA),
         prepare=partial(postgres.prepare_replica, layout),
         again=partial(postgres.forget_replica, layout),
-        clear=partial(postgres.forget_lock, layout, postgres.REPLICA),
+        clear=partial(postgres.forget_lock, layout, postgres_settings.REPLICA),
         ready_s=30.0,
     )
 
@@ -223,7 +233,7 @@ def node_agent(layout: Layout, environment: Environment, code: str) -> Server:
 def stop_order(names: list[str]) -> list[str]:
     """Return servers in the order in which they are stopped: who needs another goes first."""
     # PostgreSQL's last WAL goes to the store while it stops.
-    databases = (postgres.REPLICA, postgres.PRIMARY)
+    databases = (postgres_settings.REPLICA, postgres_settings.PRIMARY)
     order = (agent.NAME, "nomad", "redis", "vault", "consul", *databases, s3.SECURE, s3.NAME)
 
     def rank(name: str) -> tuple[int, int]:
@@ -238,4 +248,8 @@ def stop_order(names: list[str]) -> list[str]:
 def stop_signal(name: str) -> int:
     """Return the signal that ends a server quickly and in order."""
     # PostgreSQL takes SIGTERM as "when the last client has gone".
-    return signal.SIGINT if name in (postgres.PRIMARY, postgres.REPLICA) else signal.SIGTERM
+    return (
+        signal.SIGINT
+        if name in (postgres_settings.PRIMARY, postgres_settings.REPLICA)
+        else signal.SIGTERM
+    )

@@ -2,115 +2,33 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from flowrex import pgbackrest
 from flowrex.errors import ConfigurationError, ServerRefused, ServerUnreachable
 from flowrex.files import write_atomic
 from flowrex.secret import Secret
 from generator.dev import secrets
 from generator.dev.layout import HOST, Layout
 from generator.dev.postgres_install import programs, user
+from generator.dev.postgres_settings import (
+    PRIMARY,
+    REPLICA,
+    access,
+    primary_settings,
+    settings,
+)
 from generator.dev.process import Command, plain_environ
 
-PRIMARY = "postgres"
-REPLICA = "postgres-replica"
 SUPERUSER = "postgres"
-STANZA = "flowrex"
 
 _REPLICATION_ROLE = "flowrex_replicator"
 _SLOW_S = 120
-# What the kernel takes as the path of a socket.
-_SOCKET_LIMIT = 107
 _INITDB = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums")
 _BASEBACKUP = ("-U", _REPLICATION_ROLE, "--checkpoint=fast", "--wal-method=stream", "-R")
-
-# Nothing is switched off that keeps data: what is written stays written, as in production.
-_SETTINGS = """\
-# Written by `flowrexctl dev up`; changes are lost.
-cluster_name = '{name}'
-listen_addresses = '127.0.0.1'
-port = {port}
-unix_socket_directories = '{socket}'
-max_connections = 200
-shared_buffers = 128MB
-password_encryption = 'scram-sha-256'
-wal_level = replica
-max_wal_senders = 10
-max_replication_slots = 10
-wal_keep_size = 256MB
-hot_standby = on
-hot_standby_feedback = on
-max_wal_size = 1GB
-timezone = 'UTC'
-log_timezone = 'UTC'
-log_line_prefix = '%m [%p] %q%u@%d '
-log_min_duration_statement = 1s
-"""
-
-# A command that fails is tried again, and the WAL is kept until it succeeds.
-_ARCHIVING = """\
-archive_mode = on
-archive_timeout = 30s
-archive_command = '{command}'
-"""
-
-_ACCESS = """\
-# Written by `flowrexctl dev up`; changes are lost.
-local all          {physical}    peer map=flowrex
-host  all          all                 127.0.0.1/32  scram-sha-256
-host  replication  flowrex_replicator  127.0.0.1/32  scram-sha-256
-"""
-
-
-def settings(
-    name: str,
-    port: int,
-    *,
-    primary: str | None = None,
-    socket: Path | None = None,
-    archive: str | None = None,
-) -> str:
-    """Return postgresql.conf.
-
-    Args:
-        name: the server's name.
-        port: its port.
-        primary: how a replica reaches its primary; None for the primary itself.
-        socket: the folder of its socket; None for none.
-        archive: the command that archives a segment; None archives nothing.
-    """
-    text = _SETTINGS.format(name=name, port=port, socket=socket or "")
-    if archive:
-        text += _ARCHIVING.format(command=archive)
-    return text + (f"primary_conninfo = '{primary}'\n" if primary else "")
-
-
-def primary_settings(layout: Layout) -> str:
-    """Return the primary's postgresql.conf: it archives, and the agent comes by its socket."""
-    socket = socket_dir(layout)
-    archive = pgbackrest.archive_command(archive_config(layout), STANZA) if socket else None
-    return settings(PRIMARY, layout.postgres, socket=socket, archive=archive)
-
-
-def archive_config(layout: Layout) -> Path:
-    """Return pgBackRest's configuration, which PostgreSQL's user and the agent read."""
-    return layout.data(PRIMARY) / "pgbackrest.conf"
-
-
-def socket_dir(layout: Layout) -> Path | None:
-    """Return the folder of the primary's socket, or None where the path would be too long.
-
-    pgBackRest comes by the socket alone, so that without one nothing is archived either.
-    """
-    home = layout.data(PRIMARY)
-    return home if len(f"{home}/.s.PGSQL.{layout.postgres}") < _SOCKET_LIMIT else None
 
 
 def command(layout: Layout, name: str) -> Command:
@@ -278,15 +196,7 @@ def _reaches(folder: Path, owner: str) -> bool:
 
 
 def _configure(data: Path, text: str) -> None:
-    # The agent may be the caller, or run as PostgreSQL's user.
-    caller = pwd.getpwuid(os.geteuid()).pw_name
-    people = {caller, user() or caller}
-    files = {
-        "postgresql.conf": text,
-        "pg_hba.conf": _ACCESS.format(physical=pgbackrest.ROLE),
-        "pg_ident.conf": "".join(f"flowrex {who} {pgbackrest.ROLE}\n" for who in sorted(people)),
-    }
-    for name, content in files.items():
+    for name, content in {"postgresql.conf": text, **access()}.items():
         write_atomic(data / name, content, mode=0o600)
         _give(data / name)
 

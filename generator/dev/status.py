@@ -10,7 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from generator.dev import agent, consul, nomad, postgres, process, redis, s3, state, vault
+from generator.dev import (
+    agent,
+    consul,
+    nomad,
+    postgres,
+    postgres_settings,
+    process,
+    redis,
+    s3,
+    state,
+    vault,
+)
 from generator.dev.fleet import stop_order
 from generator.dev.layout import Layout
 from generator.dev.supervise import ended_since
@@ -123,8 +134,8 @@ def _server(known: state.ClusterState, name: str) -> ServerStatus:
 def problems(layout: Layout) -> dict[str, Callable[[], str | None]]:
     """Return, for each server, what tells why it is not ready."""
     found: dict[str, Callable[[], str | None]] = {
-        postgres.PRIMARY: partial(postgres.problem, layout, postgres.PRIMARY),
-        postgres.REPLICA: partial(postgres.problem, layout, postgres.REPLICA),
+        postgres_settings.PRIMARY: partial(postgres.problem, layout, postgres_settings.PRIMARY),
+        postgres_settings.REPLICA: partial(postgres.problem, layout, postgres_settings.REPLICA),
         s3.NAME: partial(s3.problem, layout),
         s3.SECURE: partial(s3.secure_problem, layout),
         redis.NAME: partial(redis.problem, layout),

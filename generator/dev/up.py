@@ -17,7 +17,7 @@ from generator.dev import (
     layer,
     leftovers,
     ports,
-    postgres,
+    postgres_settings,
     process,
     s3,
     state,
@@ -198,7 +198,7 @@ class _Rise:
     def _archive(self, target: Target) -> None:
         from generator.dev import archive
 
-        if postgres.socket_dir(self._layout) is None:
+        if postgres_settings.socket_dir(self._layout) is None:
             self._tell("PostgreSQL archives nothing: FLOWREX_DEV_DIR is too long for its socket")
             return
         binary = self._binaries["versitygw"]
@@ -208,7 +208,7 @@ class _Rise:
             fleet.secure_store(self._layout, binary.path, binary.version, region, certificate)
         )
         another = archive.configure(self._layout, target)
-        if another or started.action != "kept" or self._did(postgres.PRIMARY) != "kept":
+        if another or started.action != "kept" or self._did(postgres_settings.PRIMARY) != "kept":
             archive.create_stanza(self._layout, self._tell)
 
     def _nomad(self, node: Node) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from flowrex.secret import Secret
 from generator.bootstrap.postgres import Server
+from tests.archived import Database, started
 from tests.cluster import eventually
-from tests.live.physical.conftest import BASE, Database, started
+from tests.live.physical.conftest import BASE
 
 # What may be lost at most: `archive_timeout`, and the time that a push takes.
 RPO_S = 40
@@ -96,6 +97,30 @@ def test_what_was_written_is_in_the_archive_within_seconds(
 def test_a_restore_in_place_is_refused_while_postgresql_runs(database: Database) -> None:
     words = ("physical", "restore", "--to", "end", "--in-place", "--database", "flowrex")
     database.agent(*words, expect=7)
+
+
+def test_a_restore_in_place_puts_the_cluster_itself_back(
+    database: Database, moments: dict[str, str]
+) -> None:
+    database.agent("physical", "check")
+    database.kill("agent")
+    database.stop("postgres")
+    words = ("physical", "restore", "--to", moments["name"], "--in-place")
+    database.agent(*words, "--database", "another", expect=2)
+    database.agent(*words, "--database", "flowrex")
+    database.cluster.run("dev", "up")
+    eventually(lambda: database.ask("SELECT NOT pg_is_in_recovery()"), what="the recovery's end")
+    assert database.ask("SELECT array_agg(id ORDER BY id) FROM moments") == [1, 2, 3]
+    # It archives on, on a timeline of its own, and nothing is missing between the two.
+    database.add(8)
+    database.agent("physical", "check")
+    assert database.document("physical", "list")["newest_wal"].startswith("00000002")
+    eventually(
+        lambda: database.status()["archived_segments"] and not database.status()["alarms"],
+        within=120,
+        every=3,
+        what="an archive without an alarm",
+    )
 
 
 def test_a_moment_before_the_first_backup_is_refused(database: Database, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import hcl2
 import pytest
 
 from flowrex.secret import Secret
-from generator.dev import consul, nomad, postgres, redis, vault
+from generator.dev import consul, nomad, postgres_settings, redis, vault
 from generator.dev.layout import Layout
 
 LAYOUT = Layout(Path("/state"), 20000, 2)
@@ -103,7 +103,7 @@ def test_redis_keeps_snapshots_and_the_append_only_file() -> None:
 
 
 def test_postgres_keeps_what_it_was_told() -> None:
-    text = postgres.settings("postgres", 20032)
+    text = postgres_settings.settings("postgres", 20032)
     assert "wal_level = replica" in text
     assert "fsync" not in text  # never switched off
     assert "full_page_writes" not in text
@@ -111,7 +111,7 @@ def test_postgres_keeps_what_it_was_told() -> None:
 
 
 def test_the_primary_archives_and_never_calls_a_failure_a_success() -> None:
-    text = postgres.primary_settings(LAYOUT)
+    text = postgres_settings.primary_settings(LAYOUT)
     command = next(line for line in text.splitlines() if line.startswith("archive_command"))
     assert "archive_mode = on" in text
     assert command.endswith("archive-push %p'")
@@ -120,17 +120,21 @@ def test_the_primary_archives_and_never_calls_a_failure_a_success() -> None:
 
 
 def test_the_replica_archives_nothing() -> None:
-    assert "archive_mode" not in postgres.settings("postgres-replica", 20033, primary="host=x")
+    assert "archive_mode" not in postgres_settings.settings(
+        "postgres-replica", 20033, primary="host=x"
+    )
 
 
 def test_where_the_socket_has_no_place_nothing_is_archived() -> None:
     deep = Layout(Path("/" + "x" * 100), 20000)
-    assert postgres.socket_dir(deep) is None
-    assert "archive_command" not in postgres.primary_settings(deep)
-    assert "unix_socket_directories = ''" in postgres.primary_settings(deep)
+    assert postgres_settings.socket_dir(deep) is None
+    assert "archive_command" not in postgres_settings.primary_settings(deep)
+    assert "unix_socket_directories = ''" in postgres_settings.primary_settings(deep)
 
 
 def test_the_replica_names_its_primary() -> None:
-    text = postgres.settings("postgres-replica", 20033, primary="host=127.0.0.1 port=20032")
+    text = postgres_settings.settings(
+        "postgres-replica", 20033, primary="host=127.0.0.1 port=20032"
+    )
     assert "primary_conninfo = 'host=127.0.0.1 port=20032'" in text
     assert "port = 20033" in text
