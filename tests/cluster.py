@@ -96,7 +96,7 @@ class Cluster:
         with urllib.request.urlopen(self.entry + path, timeout=timeout) as answer:
             return json.load(answer)
 
-    def nomad(self, path: str, body: dict[str, Any] | None = None) -> Any:
+    def nomad(self, path: str, body: dict[str, Any] | None = None, *, timeout: float = 10) -> Any:
         """Ask Nomad's API, as its UI does."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.base + 46}/v1/{path}",
@@ -104,7 +104,7 @@ class Cluster:
             headers={"X-Nomad-Token": self.token("nomad")},
             method="GET" if body is None else "PUT",
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
             return json.load(answer)
 
     def allocations(self, job: str) -> list[dict[str, Any]]:
