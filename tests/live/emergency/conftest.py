@@ -91,7 +91,7 @@ class Desk:
         for kind, count in (("backend", 4), ("worker", 2)):
             eventually(
                 lambda kind=kind, count=count: self.acknowledged(kind, index, level) == count,  # type: ignore[misc]
-                within=15,
+                within=60,
                 what=f"{count} acknowledgements of {level.word} by {kind}",
             )
 
