@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 _LOGIN_WITHIN_S = 15.0
 _QUALIFIED = re.compile(r"[A-Za-z_][\w$]*\.[A-Za-z_][\w$]*")
 _VERSION_TABLE = "migrations.alembic_version"
-# The moment whose data a server has. A replica that streams and has replayed all that it got is up to
-# date, however long ago the last change was; any other is as old as the last one it replayed.
+# The moment whose data a server has. A replica that streams and has replayed all that it got is up
+# to date, however long ago the last change was; any other is as old as the last one it replayed.
 _DATA_OF = (
     "CASE WHEN NOT pg_is_in_recovery() OR (EXISTS (SELECT FROM pg_stat_wal_receiver WHERE pid IS"
     " NOT NULL) AND pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()) THEN now()"
