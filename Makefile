@@ -50,6 +50,7 @@ check: $(STAMP) ## Format, lint, types, layers and unit tests, in seconds
 .PHONY: test
 test: setup-load check ## Everything: checks, contract and live tests on a cluster of their own
 	@$(BIN)/pytest tests/contract tests/live
+	@$(BIN)/pytest -q -n 2 -m ci tests/faults
 
 .PHONY: faults
 faults: setup-load ## Kill, cut off and lie to what must lose nothing, and look whether it did

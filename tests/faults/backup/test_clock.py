@@ -1,0 +1,40 @@
+"""A clock that jumps deletes nothing, and makes no backup that can't be told from another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from agents.backup import take
+from agents.backup.prune import prune
+from agents.backup.retention import Policy
+from tests.faults.backup.conftest import World
+
+pytestmark = pytest.mark.ci
+
+
+@pytest.mark.parametrize("days", [-365, -1, 8, 3650], ids=lambda days: f"{days:+d} days")
+def test_nothing_is_deleted_while_the_clock_is_in_doubt(world: World, days: int) -> None:
+    names = [world.take(name=f"manual_20260301_12000{number}").name for number in range(2)]
+    world.verify(names[1])
+    upload = world.straight.s3().multipart(world.straight.bucket, world.straight.folder() + "half")
+    none = timedelta(0)
+    now = world.source.now() + timedelta(days=days)
+    done = prune(world.straight, Policy(daily=none, weekly=none, monthly=none), now)
+    assert (done.deleted, done.rests) == ((), ())
+    assert all(one.doubted for one in done.decisions)
+    assert [one.name for one in world.straight.list().backups] == names
+    assert [one.id for one in world.straight.s3().open_uploads(world.straight.bucket)] == [
+        upload.id
+    ]
+
+
+def test_a_backup_made_with_a_wrong_clock_has_the_moment_of_the_database(world: World) -> None:
+    # The database's server tells the moment, not the node.
+    real = world.source.now()
+    wrong = replace(world.source, now=lambda: real - timedelta(days=4000))
+    manifest = take.take(wrong, "manual")
+    assert abs(manifest.snapshot_at - real) < timedelta(minutes=10)
+    assert world.verify(manifest.name).good
