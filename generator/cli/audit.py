@@ -303,6 +303,9 @@ def _show_verdict(verdict: Verdict) -> None:
             output.show(f"        {one.key}")
     if len(verdict.breaks) > _SHOWN:
         output.show(f"… and {len(verdict.breaks) - _SHOWN} more")
+    if not verdict.segments and not verdict.breaks:
+        output.show("There is no segment, and no agent says that it has shipped one.")
+        return
     nodes = ", ".join(f"{node} up to {number}" for node, number in verdict.nodes.items())
     output.show(
         f"{verdict.segments} segments, {verdict.lines} lines "

@@ -75,6 +75,9 @@ class Shipping:
         node: its name.
         now: tells the time.
         timeout_s: of each request.
+        state: the cursor's and the spool's folder; beside the files unless given.
+        bucket: where to.
+        locked: whether objects are locked.
     """
 
     folder: Path
@@ -84,9 +87,12 @@ class Shipping:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     timeout_s: float = 5
     state: Path | None = None
+    bucket: str = BUCKET
+    locked: bool = True
 
     def __post_init__(self) -> None:
         (self.folder / "logs").mkdir(parents=True)
+        self.sources = {"trading": [str(self.folder / "logs" / "*.jsonl*")]}
         self.writer = Writer(self.folder / "logs")
 
     def shipper(self) -> Shipper:
@@ -94,14 +100,14 @@ class Shipping:
         client = gateway.client(self.address, timeout_s=self.timeout_s)
         sink = S3Sink(
             lambda: client,
-            BUCKET,
+            self.bucket,
             retention={"trading": timedelta(days=400)},
-            lock="GOVERNANCE",
+            lock="GOVERNANCE" if self.locked else None,
             now=lambda: self.now(),
         )
         return Shipper(
             sink,
-            Tail({"trading": [str(self.folder / "logs" / "*.jsonl*")]}, settle_s=0),
+            Tail(self.sources, settle_s=0),
             self.state or self.folder / "state",
             self.node,
             Bounds(bytes=4000, lines=1000, longest_line=4096),
@@ -134,7 +140,7 @@ class Shipping:
         if pid == 0:
             try:
                 shipper = self.shipper()
-                _kill_before(step)
+                kill_before(step)
                 drain(shipper)
             except BaseException as error:
                 sys.stderr.write(f"{type(error).__name__}: {error}\n")
@@ -149,19 +155,29 @@ class Shipping:
 
     def assert_all_there_once(self) -> None:
         """Read the bucket: every line that was written once, and the chain whole."""
-        store = gateway.client(self.direct)
-        lines: list[bytes] = []
-        results = []
-        for entry in store.list(BUCKET, prefix(self.node)):
-            with store.stream(BUCKET, entry.key) as pieces:
-                body = b"".join(pieces)
-            lines += map(original, Opened([body]).lines())
-            results.append(examine(entry.key, [body]))
+        lines = [original(line) for body in self.objects().values() for line in _lines(body)]
         assert sorted(lines) == sorted(self.writer.written)
+        assert self.breaks() == []
+
+    def objects(self) -> dict[str, bytes]:
+        """Return what the bucket has of this node."""
+        store, found = gateway.client(self.direct), {}
+        for entry in store.list(self.bucket, prefix(self.node)):
+            with store.stream(self.bucket, entry.key) as pieces:
+                found[entry.key] = b"".join(pieces)
+        return found
+
+    def breaks(self) -> list[Break]:
+        """Return what the proof finds, the agent's own word of its end compared."""
+        cursor = self.shipper().begin()  # which delivers what was spooled
+        results = [examine(key, [body]) for key, body in self.objects().items()]
         proofs = [one for one in results if isinstance(one, Proof)]
-        cursor = self.shipper().begin()
-        breaks = join(proofs, tips={self.node: Tip(cursor.number, cursor.digest)})
-        assert [one for one in results if isinstance(one, Break)] + breaks == []
+        tips = {self.node: Tip(cursor.number, cursor.digest)}
+        return [one for one in results if isinstance(one, Break)] + join(proofs, tips=tips)
+
+
+def _lines(body: bytes) -> list[bytes]:
+    return list(Opened([body]).lines())
 
 
 def drain(shipper: Shipper) -> None:
@@ -172,7 +188,8 @@ def drain(shipper: Shipper) -> None:
         quiet = 0 if shipper.step(flush=True) else quiet + 1
 
 
-def _kill_before(step: int) -> None:
+def kill_before(step: int) -> None:
+    """Kill this process before its n-th step from now."""
     steps = 0
 
     def watch(event: str, arguments: tuple[object, ...]) -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +38,18 @@ def store(cluster: Cluster) -> S3Client:
     return S3Client(f"http://127.0.0.1:{cluster.base + 70}", "us-east-1", access, secret)
 
 
-def order(cluster: Cluster, request_id: str, **headers: str) -> int:
-    """Place an order through nginx and return the answer's status."""
+def order(cluster: Cluster, actor: str) -> tuple[str, int]:
+    """Place an order through nginx; return the request's id, which nginx gives, and the status."""
     host = cluster.entry.removeprefix("http://")
     connection = http.client.HTTPConnection(host, timeout=15)
-    named = {"Content-Type": "application/json", "X-Request-ID": request_id, **headers}
+    named = {"X-Actor": actor, "Idempotency-Key": f"live-{secrets.token_hex(8)}"}
     try:
-        connection.request("POST", "/api/v1/orders", ORDER, named)
+        connection.request(
+            "POST", "/api/v1/orders", ORDER, {"Content-Type": "application/json", **named}
+        )
         answer = connection.getresponse()
         answer.read()
-        return answer.status
+        return answer.headers["X-Request-ID"], answer.status
     finally:
         connection.close()
 
@@ -58,44 +59,30 @@ def found(cluster: Cluster, request_id: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.splitlines()]
 
 
-@pytest.fixture
-def request_id() -> Iterator[str]:
-    """A request's id that nobody had before."""
-    yield f"live-{secrets.token_hex(8)}"
-
-
-def test_an_order_is_found_in_the_bucket_and_the_trail_is_whole(
-    cluster: Cluster, request_id: str
-) -> None:
-    key = {"X-Actor": "desk-7", "Idempotency-Key": request_id}
-    status = order(cluster, request_id, **key)
+def test_an_order_is_found_in_the_bucket_and_the_trail_is_whole(cluster: Cluster) -> None:
+    request_id, status = order(cluster, "desk-7")
     eventually(lambda: found(cluster, request_id), within=60, every=1, what="the record")
     (record,) = found(cluster, request_id)
-    assert (record["method"], record["path"], record["status"]) == (
-        "POST",
-        "/api/v1/orders",
-        status,
-    )
+    assert (record["actor"], record["method"], record["path"], record["status"]) == (
+        "desk-7", "POST", "/api/v1/orders", status,
+    )  # fmt: skip
     verdict = cluster.document("audit", "verify", "dev")
     assert verdict["whole"]
     assert verdict["unchained"] == 0
     assert verdict["compared_with_agents"] == list(verdict["nodes"])
 
 
-def test_an_agent_that_is_killed_loses_and_doubles_nothing(
-    cluster: Cluster, request_id: str
-) -> None:
+def test_an_agent_that_is_killed_loses_and_doubles_nothing(cluster: Cluster) -> None:
     agent = json.loads((cluster.state / "cluster.json").read_text())["servers"]["agent"]
-    ids = [f"{request_id}-{number}" for number in range(30)]
-    for number, one in enumerate(ids):
-        order(cluster, one, **{"X-Actor": "desk-8", "Idempotency-Key": one})
+    actor, placed = f"desk-{secrets.token_hex(4)}", []
+    for number in range(30):
+        placed.append(order(cluster, actor)[0])
         if number == 15:
-            os.kill(agent["pid"], signal.SIGKILL)
+            os.kill(agent["identity"]["pid"], signal.SIGKILL)
     cluster.run("dev", "up", "--nodes", "2", timeout=900)
-    eventually(lambda: found(cluster, ids[-1]), within=60, every=1, what="the last record")
-    out = cluster.run("audit", "search", "dev", "--user", "desk-8", "--json").stdout
-    shipped = [json.loads(line)["request_id"] for line in out.splitlines()]
-    assert sorted(one for one in shipped if one in ids) == sorted(ids)
+    eventually(lambda: found(cluster, placed[-1]), within=60, every=1, what="the last record")
+    out = cluster.run("audit", "search", "dev", "--user", actor, "--json").stdout
+    assert sorted(json.loads(line)["request_id"] for line in out.splitlines()) == sorted(placed)
     assert cluster.document("audit", "verify", "dev")["whole"]
 
 
@@ -113,8 +100,8 @@ def test_a_hidden_segment_is_named(cluster: Cluster, store: S3Client, bucket: st
     assert cluster.document("audit", "verify", "dev")["whole"]
 
 
-def test_an_export_is_redacted(cluster: Cluster, tmp_path: Path, request_id: str) -> None:
-    order(cluster, request_id, **{"X-Actor": "desk-9", "Idempotency-Key": request_id})
+def test_an_export_is_redacted(cluster: Cluster, tmp_path: Path) -> None:
+    request_id, _ = order(cluster, "desk-9")
     eventually(lambda: found(cluster, request_id), within=60, every=1, what="the record")
     redactions = tmp_path / "redactions.yaml"
     redactions.write_text("fields: [source, user_agent]\npersons: [desk-9]\n")
