@@ -15,9 +15,9 @@ from typing import Protocol
 
 from agents.audit.due import Due
 from agents.sinks.sink import Stored
+from flowrex.audit.proof import EXPIRED_KIND
 from flowrex.audit.record import Detail, Record
 from flowrex.audit.segment import CONTENT_TYPE, from_metadata
-from flowrex.audit.verify import EXPIRED_KIND
 from flowrex.errors import PermissionRefused, ServerRefused
 from flowrex.s3 import S3Client
 

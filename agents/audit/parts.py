@@ -18,7 +18,7 @@ from agents.context import Context
 from agents.settings.audit import Audit as Settings
 from agents.sinks.sink import Sink
 from agents.task import Task
-from flowrex.audit.verify import AGENT_CATEGORY
+from flowrex.audit.proof import AGENT_CATEGORY
 from flowrex.duration import seconds
 from flowrex.errors import ServerUnreachable
 from flowrex.secret import Secret

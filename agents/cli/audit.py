@@ -92,8 +92,9 @@ def verify(ctx: click.Context, config: Path, as_json: bool) -> None:
       flowrex-agent audit verify
     """
     from agents.cursor import CursorDamaged, load
+    from flowrex.audit.proof import Break, Proof, examine
     from flowrex.audit.segment import SUFFIX, prefix
-    from flowrex.audit.verify import Break, Proof, Tip, examine, join
+    from flowrex.audit.verify import Tip, join
 
     context = _context(config)
     client, bucket = context.s3(), context.settings.s3.logs_bucket

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from flowrex.audit.verify import AGENT_CATEGORY
+from flowrex.audit.proof import AGENT_CATEGORY
 from flowrex.errors import ConfigurationError
 from flowrex.settings.declare import Duration, setting
 

@@ -1,7 +1,7 @@
 """The proof that nothing was removed, reordered or changed. Pure.
 
-Each object is examined by itself (`examine`), in any order, and leaves a small `Proof`. `join` lays
-the proofs side by side and names what does not fit:
+Each object is examined by itself (`proof.examine`), in any order, and leaves a small `Proof`.
+`join` lays the proofs side by side and names what does not fit:
 
 - each node's segments form one chain: number by number, each naming the SHA-256 of the one before;
 - each file's segments follow without a gap or an overlap;
@@ -13,165 +13,14 @@ because its time was over, with the checksum that its successor names.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
-from flowrex.audit.record import NO_PREVIOUS, ChainBroken, Linked, read_link
-from flowrex.audit.segment import (
-    NO_PREDECESSOR,
-    FileId,
-    Head,
-    Opened,
-    SegmentDamaged,
-    original,
-)
-
-# The class of the agents' own records; the removal of a segment is one of them.
-AGENT_CATEGORY = "agent"
-EXPIRED_KIND = "expired"
-
-
-@dataclass(frozen=True, order=True)
-class Break:
-    """A place where the trail is not what it was.
-
-    Attributes:
-        node: whose chain.
-        number: the segment's number in it; 0 where that is unknown.
-        key: the object, or the empty text where it is missing.
-        problem: what does not fit, in a sentence.
-    """
-
-    node: str
-    number: int
-    key: str
-    problem: str
-
-
-@dataclass(frozen=True)
-class Run:
-    """Records of one chain that follow each other without a gap, in one segment.
-
-    Attributes:
-        first: the number of the first one.
-        prev: the hash that it names.
-        last: the number of the last one.
-        hash: that one's hash.
-    """
-
-    first: int
-    prev: str
-    last: int
-    hash: str
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What one object shows.
-
-    Attributes:
-        key: its name.
-        head: what it says of itself.
-        digest: its SHA-256.
-        runs: by chain, the records in it.
-        unchained: lines that are of no chain.
-        expired: by number, the checksums of removed segments that it tells of.
-    """
-
-    key: str
-    head: Head
-    digest: str
-    runs: Mapping[str, Run]
-    unchained: int
-    expired: Mapping[int, str] = field(default_factory=dict)
-
-
-def examine(key: str, chunks: Iterable[bytes]) -> Proof | Break:
-    """Read one object to its end and check all that it alone can show.
-
-    Args:
-        key: its name.
-        chunks: its bytes, in pieces.
-    """
-    node = key.split("/")[1] if "/" in key else ""
-    number = 0
-    try:
-        opened = Opened(chunks)
-        head, number = opened.head, opened.head.number
-        if head.key != key:
-            raise SegmentDamaged(f"its head says that it is {head.key}")
-        reading = _Reading(head)
-        for line in opened.lines():
-            reading.take(line)
-        reading.end()
-        return Proof(
-            key, head, opened.digest(), reading.runs, reading.unchained, dict(reading.expired)
-        )
-    except (SegmentDamaged, ChainBroken) as error:
-        return Break(node, number, key, error.message)
-
-
-class _Reading:
-    """The state of reading one segment's lines."""
-
-    def __init__(self, head: Head) -> None:
-        self.runs: dict[str, Run] = {}
-        self.unchained = 0
-        self.expired: list[tuple[int, str]] = []
-        self._head = head
-        self._hash = hashlib.sha256()
-        self._lines = 0
-        self._bytes = 0
-
-    def take(self, line: bytes) -> None:
-        raw = original(line)
-        self._hash.update(raw)
-        self._bytes += len(raw)
-        self._lines += 1
-        linked = read_link(line)
-        if linked is None:
-            self.unchained += 1
-            return
-        self._follow(linked)
-        if self._head.category == AGENT_CATEGORY and b'"kind":"expired"' in line:
-            self._note_expired(line)
-
-    def _follow(self, linked: Linked) -> None:
-        link = linked.link
-        before = self.runs.get(link.chain)
-        if before is None:
-            self.runs[link.chain] = Run(link.seq, linked.prev, link.seq, link.hash)
-            return
-        if problem := _misfit(before, link.seq, linked.prev, link.chain):
-            raise ChainBroken(problem)
-        self.runs[link.chain] = Run(before.first, before.prev, link.seq, link.hash)
-
-    def _note_expired(self, line: bytes) -> None:
-        record: dict[str, Any] = json.loads(line)
-        detail = record["detail"]
-        if record["kind"] == EXPIRED_KIND:
-            self.expired.append((int(detail["number"]), str(detail["digest"])))
-
-    def end(self) -> None:
-        head = self._head
-        if self._bytes != head.end - head.start or self._hash.hexdigest() != head.content:
-            raise SegmentDamaged("its content is not what its head says: it was changed or cut off")
-        if self._lines != head.lines:
-            raise SegmentDamaged(f"it has {self._lines} lines; its head says {head.lines}")
-
-
-def _misfit(before: Run, seq: int, prev: str, chain: str) -> str:
-    if seq != before.last + 1:
-        what = "is there a second time" if seq <= before.last else "does not follow"
-        return f"record {seq} of the chain {chain} {what}, after record {before.last}"
-    if prev != before.hash:
-        return f"record {seq} of the chain {chain} names another record {before.last} than this one"
-    return ""
+from flowrex.audit.proof import Break, Proof, Run, misfit
+from flowrex.audit.record import NO_PREVIOUS
+from flowrex.audit.segment import NO_PREDECESSOR, FileId
 
 
 @dataclass(frozen=True)
@@ -297,7 +146,7 @@ def _record_chains(own: Sequence[Proof], begins_anywhere: bool) -> Iterator[Brea
             missing = after.first > before.last + 1
             if missing and begins_anywhere:
                 continue
-            if problem := _misfit(before, after.first, after.prev, chain):
+            if problem := misfit(before, after.first, after.prev, chain):
                 yield _record_break(proof, problem)
 
 

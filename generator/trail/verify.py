@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flowrex.audit.verify import Break, Proof, Tip, examine, join
+from flowrex.audit.proof import Break, Proof, examine
+from flowrex.audit.verify import Tip, join
 from flowrex.consul import KVEntry
 from flowrex.errors import NotFound, ServerRefused
 from flowrex.s3 import WrongChecksum

@@ -16,9 +16,10 @@ from agents.audit.cut import Bounds
 from agents.audit.ship import Shipper
 from agents.audit.tail import Tail
 from agents.sinks.s3 import S3Sink
+from flowrex.audit.proof import Break, Proof, examine
 from flowrex.audit.record import Link, Record, append, begin
 from flowrex.audit.segment import Opened, original, prefix
-from flowrex.audit.verify import Break, Proof, Tip, examine, join
+from flowrex.audit.verify import Tip, join
 from flowrex.errors import FlowrexError
 from tests import gateway
 

@@ -12,8 +12,9 @@ from agents.audit.cut import Bounds
 from agents.audit.ship import Shipper
 from agents.audit.tail import Tail
 from agents.sinks import Occupied, Segment, Stored
+from flowrex.audit.proof import Break, Proof, examine
 from flowrex.audit.segment import Opened, from_metadata, original
-from flowrex.audit.verify import Break, Proof, examine, join
+from flowrex.audit.verify import join
 from flowrex.errors import ServerUnreachable
 
 

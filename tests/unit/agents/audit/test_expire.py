@@ -13,9 +13,10 @@ from agents.audit.due import due
 from agents.audit.expire import Places, remove, told
 from agents.audit.own import OwnTrail
 from agents.settings.audit import Retention
+from flowrex.audit.proof import Break, Proof, examine
 from flowrex.audit.record import Link, follow, read_link
 from flowrex.audit.segment import FileId, Opened, prefix
-from flowrex.audit.verify import Break, Proof, examine, join
+from flowrex.audit.verify import join
 from flowrex.s3 import ObjectEntry
 from flowrex.testing.s3 import FakeS3
 from tests.unit.flowrex.audit.trail import Shipper, Writer

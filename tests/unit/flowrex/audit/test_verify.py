@@ -6,9 +6,10 @@ import hashlib
 
 import pytest
 
+from flowrex.audit.proof import Break, Proof, examine
 from flowrex.audit.record import Link
 from flowrex.audit.segment import FileId, Opened, compress_head, compressor
-from flowrex.audit.verify import Break, Proof, Tip, examine, join
+from flowrex.audit.verify import Tip, join
 from tests.unit.flowrex.audit.trail import Shipper, Writer
 
 ONE, TWO = FileId(1, 10, "0" * 16), FileId(1, 11, "1" * 16)
