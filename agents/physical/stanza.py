@@ -31,6 +31,11 @@ _MODE = 0o640
 _MARK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
+def _owners(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_uid, found.st_gid
+
+
 class Runner(Protocol):
     """Runs a program to its end and returns what it prints; `agents.physical.run.run`."""
 
@@ -88,8 +93,8 @@ class Stanza:
     def configure(self, keys: Keys) -> bool:
         """Write pgbackrest.conf; return whether it is another than before.
 
-        The file gets its folder's group: PostgreSQL's user, which archives by it, is in that group
-        and nobody else. Its owner, and who else may read it, stay as they are.
+        A new file gets its folder's group, by the setgid bit: PostgreSQL's, whose user archives by
+        it. Who may read one that is there stays as it is.
 
         Raises:
             ConfigurationError: it can't be written.
@@ -99,10 +104,11 @@ class Stanza:
             if self.config.exists() and Secret(self.config.read_text()) == text:
                 return False
             before = self.config.stat() if self.config.exists() else None
-            group = before.st_gid if before else self.config.parent.stat().st_gid
             mode = before.st_mode & 0o777 if before else _MODE
             write_atomic(self.config, text.reveal(), mode=mode)
-            os.chown(self.config, before.st_uid if before else -1, group)
+            # The unit forbids the call, and a folder with its group's bit set makes it needless.
+            if before and (before.st_uid, before.st_gid) != _owners(self.config):
+                os.chown(self.config, before.st_uid, before.st_gid)
         except OSError as error:
             raise ConfigurationError(
                 f"can't be written: {error.strerror}",

@@ -27,7 +27,7 @@ _CERTIFICATE_TTL = "720h"
 _RENEW_AFTER_S = 10 * 86400
 _LIMIT_S = 90
 # PostgreSQL's stop waits for a push that is under way.
-_IO_TIMEOUT_S = 5
+_IO_TIMEOUT_S = 8
 
 
 def certificate(layout: Layout, target: Target) -> str:
