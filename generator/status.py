@@ -1,4 +1,7 @@
-"""One screen: who holds the lock, what became of the last run, where each job stands."""
+"""One screen: who holds the lock, what became of the last run, where each job stands.
+
+What is out of the ordinary comes first: an emergency, and a restore that was cut off.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from flowrex.consul import ConsulClient
-from flowrex.errors import ServerUnreachable
+from flowrex.emergency import NORMAL, Emergency
+from flowrex.errors import ConfigurationError, ServerUnreachable
 from flowrex.nomad import NomadClient
 from generator import instances, lock, release
+from generator.emergency import switch
 from generator.instances import Instance
 from generator.lock import Holder
 from generator.release import Release
+from generator.restore import progress
 from generator.standing import Standing, standings
 
 
@@ -27,6 +33,8 @@ class Status:
         jobs: where each job stands, in the order of deployment.
         instances: where their instances are.
         unknown: why the lock and the records are not known: Consul does not answer.
+        emergency: what the kill switch says.
+        restore: how far a restore is that is under way or was cut off, in a sentence.
     """
 
     environment: str
@@ -35,6 +43,8 @@ class Status:
     jobs: tuple[Standing, ...]
     instances: tuple[Instance, ...] = ()
     unknown: ServerUnreachable | None = None
+    emergency: Emergency = NORMAL
+    restore: str = ""
 
     @property
     def died(self) -> Release | None:
@@ -58,6 +68,8 @@ class Status:
         """Return what `--json` prints."""
         return {
             "environment": self.environment,
+            "emergency": self.emergency.level.word,
+            "unfinished_restore": self.restore or None,
             "lock": asdict(self.holder) if self.holder else None,
             "last_run": asdict(self.last) if self.last else None,
             "unfinished_run": self.died.id if self.died else None,
@@ -82,9 +94,19 @@ def read(
         holder = lock.holder(consul, environment)
         records = release.history(consul, environment)
         where = instances.read(consul, names)
+        emergency, restore = switch.read(consul).emergency, _restore(consul, environment)
     except ServerUnreachable as error:
         return Status(environment, None, None, jobs, unknown=error)
-    return Status(environment, holder, records[0] if records else None, jobs, where)
+    last = records[0] if records else None
+    return Status(environment, holder, last, jobs, where, emergency=emergency, restore=restore)
+
+
+def _restore(consul: ConsulClient, environment: str) -> str:
+    try:
+        found = progress.read(consul, environment)
+    except ConfigurationError as error:
+        return error.message
+    return found.sentence() if found else ""
 
 
 def job_document(environment: str, job: Standing) -> Mapping[str, Any]:
@@ -109,7 +131,7 @@ def job_document(environment: str, job: Standing) -> Mapping[str, Any]:
 
 def sentences(status: Status) -> list[str]:
     """Return what has to be said beside the table: the lock, and how the last run ended."""
-    said = []
+    said = _out_of_the_ordinary(status)
     if status.holder is not None:
         dead = " That process is gone; its lock expires by itself." if status.holder.gone else ""
         said.append(f"The lock is held by {status.holder}.{dead}")
@@ -163,3 +185,20 @@ def _ended(last: Release) -> str:
     text = f"{_what(last)}, {words.get(last.outcome, last.outcome)}"
     first = (last.message or "").partition("\n")[0]
     return f"{text}: {first}" if last.outcome in {"failed", "stale"} and first else f"{text}."
+
+
+def _out_of_the_ordinary(status: Status) -> list[str]:
+    said = []
+    emergency = status.emergency
+    if emergency.active:
+        by = f", by {emergency.by}" if emergency.by else ""
+        why = f": {emergency.reason}" if emergency.reason else ""
+        said.append(
+            f"There is an emergency, at level {emergency.level.word}{by}{why}. "
+            f"See it: flowrexctl emergency status {status.environment}"
+        )
+    if status.restore:
+        said.append(status.restore)
+        if status.holder is None:
+            said.append(progress.ways_on(status.environment))
+    return said

@@ -87,3 +87,11 @@ def write(consul: ConsulClient, environment: str, progress: Progress) -> None:
 def end(consul: ConsulClient, environment: str) -> None:
     """Forget it: it is over."""
     consul.kv_delete(keys.restore(environment))
+
+
+def ways_on(environment: str) -> str:
+    """Return what can be done with an unfinished restore."""
+    return (
+        f"Go on with it:                              flowrexctl restore {environment} --resume\n"
+        f"Start the jobs again on what is there now:  flowrexctl restore {environment} --abandon"
+    )

@@ -50,7 +50,7 @@ def prepare(desk: Desk, database: str, *, to: str | None, node: str | None) -> W
         HardStop: there is an unfinished restore, or no backup is good.
     """
     if (unfinished := progress.read(desk.consul, desk.environment)) is not None:
-        raise HardStop(unfinished.sentence(), hint=ways_on(desk.environment))
+        raise HardStop(unfinished.sentence(), hint=progress.ways_on(desk.environment))
     where = agent_choice.choose(desk.consul, desk.environment, "restore", node)
     listed = node_requests.ask(desk, where, "list", {})
     backup = choose(listed.result.get("backups", ()), to)
@@ -64,14 +64,6 @@ def prepare(desk: Desk, database: str, *, to: str | None, node: str | None) -> W
     said = node_requests.ask(desk, where, "restore", {"name": backup, "dry_run": "true"})
     sentences = tuple(map(str, said.result.get("sentences", ())))
     return Wish(where, backup, database, sentences, said.result.get("loss", {}))
-
-
-def ways_on(environment: str) -> str:
-    """Return what can be done with an unfinished restore."""
-    return (
-        f"Go on with it:                              flowrexctl restore {environment} --resume\n"
-        f"Start the jobs again on what is there now:  flowrexctl restore {environment} --abandon"
-    )
 
 
 def restore(setup: Setup, desk: Desk, wish: Wish, *, migrate: bool) -> Answer:
@@ -97,7 +89,7 @@ def restore(setup: Setup, desk: Desk, wish: Wish, *, migrate: bool) -> Answer:
     details = {"backup": wish.backup, "database": wish.database, "loss": dict(wish.loss)}
     with _under_lock(setup, details) as watch:
         if (unfinished := progress.read(setup.consul, watch.environment)) is not None:
-            raise HardStop(unfinished.sentence(), hint=ways_on(watch.environment))
+            raise HardStop(unfinished.sentence(), hint=progress.ways_on(watch.environment))
         if migrate:
             jobs.require_migrate(watch)
         begun = replace(begun, jobs=jobs.running(watch))
@@ -156,17 +148,19 @@ def _walk(watch: Watch, desk: Desk, now: Progress) -> Answer:
         jobs.start(watch, now.jobs)
     except RequestFailed as error:
         if error.answer.state != "refused":
-            error.hint = "\n".join(filter(None, (error.hint, ways_on(watch.environment))))
+            error.hint = "\n".join(filter(None, (error.hint, progress.ways_on(watch.environment))))
             raise
         # Nothing was done to the database.
         jobs.start(watch, now.jobs)
         progress.end(watch.consul, watch.environment)
         raise
     except KeyboardInterrupt:
-        watch.tell(Event("", "interrupted", f"{now.sentence()}\n{ways_on(watch.environment)}"))
+        watch.tell(
+            Event("", "interrupted", f"{now.sentence()}\n{progress.ways_on(watch.environment)}")
+        )
         raise
     except FlowrexError as error:
-        error.hint = "\n".join(filter(None, (error.hint, ways_on(watch.environment))))
+        error.hint = "\n".join(filter(None, (error.hint, progress.ways_on(watch.environment))))
         raise
     progress.end(watch.consul, watch.environment)
     return answer or Answer("", "done", "", "", {"name": now.backup})

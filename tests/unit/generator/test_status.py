@@ -12,6 +12,8 @@ from flowrex.nomad import NomadClient
 from generator import lock, status
 from generator.deploy import Outcome, deploy
 from generator.release import Recorder
+from generator.restore import progress
+from generator.restore.progress import Progress
 from generator.standing import standing
 from generator.status import Status
 from tests.unit.generator.rolling import Rig, spec, step
@@ -139,3 +141,26 @@ def test_the_document_has_one_entry_a_job(rig: Rig) -> None:
     assert (migrate["job"], migrate["state"]) == ("migrate", "absent")
     assert (backend["state"], backend["waits_for_promotion"]) == ("in service", False)
     json.dumps(document)
+
+
+def test_an_emergency_is_said_first(rig: Rig) -> None:
+    halt = '{"level": "halt", "reason": "orders doubled", "by": "ann", "at": ""}'
+    rig.consul.kv_put(keys.EMERGENCY, halt)
+    found = read(rig)
+    assert status.sentences(found)[0] == (
+        "There is an emergency, at level halt, by ann: orders doubled. "
+        "See it: flowrexctl emergency status dev"
+    )
+    assert found.as_document()["emergency"] == "halt"
+
+
+def test_a_restore_that_was_cut_off_is_said_with_both_ways_on(rig: Rig) -> None:
+    cut = Progress(
+        "b1", "flowrex", "n1", "ann", "2026-03-01", False, "restoring", "1", {"backend": 3}
+    )
+    progress.write(cast(ConsulClient, rig.consul), "dev", cut)
+    said = "\n".join(status.sentences(read(rig)))
+    assert "was waiting for the agent of n1. Stopped by it: backend (version 3)." in said
+    assert "flowrexctl restore dev --resume" in said
+    rig.consul.kv_put(keys.restore("dev"), "{")
+    assert "is no restore of this version" in "\n".join(status.sentences(read(rig)))
