@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -15,13 +16,16 @@ from app.metrics import Metrics
 from flowrex import keys
 from flowrex.acknowledgement import acknowledge
 from flowrex.consul import ConsulClient
+from flowrex.consul.model import KVEntry
 from flowrex.consul.watch import WAIT_S, KeyWatch, Missed, Reading
+from flowrex.emergency import parse
 from flowrex.errors import FlowrexError
 from flowrex.switch import State, Switch
 
 _log = logging.getLogger("app.emergency")
 
 _TICK_S = 1.0
+_TURN_S = 0.001
 _FIRST_READING_S = 2.0
 
 Connect = Callable[[], ConsulClient]
@@ -74,12 +78,18 @@ class EmergencyWatch:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._watch = KeyWatch(
-            watching, keys.EMERGENCY, self._told, wait_s=min(WAIT_S, grace_s / 3)
+            watching,
+            keys.EMERGENCY,
+            self._told,
+            wait_s=min(WAIT_S, grace_s / 3),
+            urgent=self._raises,
         )
 
     async def start(self) -> None:
         """Begin to follow the switch; wait a little for its first reading."""
         self._loop = asyncio.get_running_loop()
+        # The watch's thread waits at most so long for its turn behind the requests.
+        sys.setswitchinterval(_TURN_S)
         self._watch.start()
         with suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_READING_S):
@@ -97,6 +107,10 @@ class EmergencyWatch:
         with suppress(FlowrexError, TimeoutError):
             async with asyncio.timeout(1):
                 await asyncio.to_thread(self._take_back)
+
+    def _raises(self, entry: KVEntry | None) -> bool:
+        # Stopping a moment too early is the mistake that can be taken back.
+        return parse(entry.value if entry else None).level > self._switch.state().level
 
     def _told(self, told: Reading | Missed) -> None:
         # On the watch's thread. The switch is in force when `take` returns.

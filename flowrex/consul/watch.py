@@ -83,6 +83,7 @@ class KeyWatch:
         tell: Callable[[Reading | Missed], None],
         *,
         wait_s: float = WAIT_S,
+        urgent: Callable[[KVEntry | None], bool] = lambda _: False,
         clock: Clock = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -95,6 +96,8 @@ class KeyWatch:
             tell: called on the watch's thread after each round.
             wait_s: seconds for which Consul may hold a query. The client's timeout must exceed it
                 by a sixteenth.
+            urgent: whether a wake-up's own value is told before it is read afresh: where waiting
+                for that costs more than acting on it once too often.
             clock: a monotonic clock, in seconds.
             jitter: a number from 0 to 1.
         """
@@ -102,6 +105,7 @@ class KeyWatch:
         self._key = key
         self._tell = tell
         self._wait_s = wait_s
+        self._urgent = urgent
         self._clock = clock
         self._jitter = jitter
         self._index = 0
@@ -142,9 +146,7 @@ class KeyWatch:
         except FlowrexError as error:
             return self._failed(error.message)
         self._failures = 0
-        self._since = reading.at
-        self._last = reading
-        self._say(reading)
+        self._tell_of(reading)
         if not self._index:
             # No index to wait from; it must not become a busy loop.
             return _FIRST_PAUSE_S
@@ -160,11 +162,21 @@ class KeyWatch:
         if asked:
             # The query was the wake-up; what counts is read now. The index is taken over only
             # after that, so that a read which fails is woken again at once.
+            if (self._last is None or entry != self._last.entry) and self._urgent(entry):
+                self._tell_of(self._reading(entry, index, self._clock()))
             at = self._clock()
             entry = reader.kv_get(self._key)
         self._index = index
+        return self._reading(entry, index, at)
+
+    def _reading(self, entry: KVEntry | None, index: int, at: float) -> Reading:
         changed = self._last is None or entry != self._last.entry
         return Reading(entry, entry.modify_index if entry else index, at, changed)
+
+    def _tell_of(self, reading: Reading) -> None:
+        self._since = reading.at
+        self._last = reading
+        self._say(reading)
 
     def _failed(self, problem: str) -> float:
         # What was waited from may be another server's past.

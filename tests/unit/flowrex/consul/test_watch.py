@@ -74,6 +74,30 @@ def test_a_return_of_the_query_is_a_wake_up_only_and_the_fresh_read_counts() -> 
     assert script.asked == [0, 4]
 
 
+def test_what_is_urgent_is_told_before_it_is_read_afresh_and_no_second_time() -> None:
+    told: list[Reading | Missed] = []
+    script = Script([(None, 4), (entry(b"on", 5), 5), (entry(b"off", 6), 6)])
+    script.there = entry(b"on", 5)
+    following = KeyWatch(
+        lambda: script, KEY, told.append, urgent=lambda one: one is not None and one.value == b"on"
+    )
+    following.step(), following.step()
+    script.there = entry(b"off", 6)
+    following.step()
+    seen = [(one.entry.value if one.entry else None, one.changed) for one in told
+            if isinstance(one, Reading)]  # fmt: skip
+    assert seen == [(None, True), (b"on", True), (b"on", False), (b"off", True)]
+
+
+def test_what_is_urgent_is_told_though_it_cant_be_read_afresh() -> None:
+    told: list[Reading | Missed] = []
+    script = Script([(None, 4), (entry(b"on", 5), 5)], there=AWAY)
+    following = KeyWatch(lambda: script, KEY, told.append, urgent=lambda one: one is not None)
+    following.step(), following.step()
+    assert isinstance(told[1], Reading) and told[1].entry == entry(b"on", 5)
+    assert isinstance(told[2], Missed)
+
+
 def test_the_same_value_is_no_event_but_confirms() -> None:
     told: list[Reading | Missed] = []
     script = Script([(entry(b"on", 5), 5)] * 2, there=entry(b"on", 5))
