@@ -104,15 +104,18 @@ def swap(
         target.tick()
     raise ServerRefused(
         f"{name} can't be replaced while it is used: {reason}",
-        hint="Stop the jobs that use it. It is as it was; nothing was restored.",
+        hint="Stop the jobs that use it, and end administrators' sessions, which a restore may not "
+        "end. It is as it was; nothing was restored.",
     )
 
 
 def _end_connections(session: Session, database: str) -> int:
     return int(
         session.value(
-            "SELECT count(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity"  # noqa: S608
-            f" WHERE datname = '{database}' AND pid <> pg_backend_pid()) AS ended"
+            # A superuser's only a superuser may end; a background worker ends by itself.
+            "SELECT count(*) FROM (SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a"  # noqa: S608
+            " JOIN pg_roles AS r ON r.oid = a.usesysid AND NOT r.rolsuper"
+            f" WHERE a.datname = '{database}' AND a.pid <> pg_backend_pid()) AS ended"
         )
     )
 

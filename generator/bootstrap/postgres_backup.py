@@ -1,18 +1,24 @@
 # ruff: noqa: S608 - every name in these queries is a constant, or the environment's checked identifier
 """What PostgreSQL must look like for backups: who may read all of it, and who may restore it.
 
-    flowrex_backup   reads every table and sequence, of every schema, and writes nothing
+    flowrex_backup   reads every table and sequence of the owner's, and writes nothing
     flowrex_restore  makes databases, fills them as the owner, and ends connections to the old one
 
-Vault makes short-lived logins in both. Reading is `pg_read_all_data`, and not superuser: a dump of
-a table with row security then fails aloud, and the roles' passwords stay out of it; Vault makes
-those logins anew anyway. Restoring may do what the owner may, since it makes what the owner owns,
-and no more.
+Vault makes short-lived logins in both. Reading is granted table by table, and for those to come by
+default privileges. PostgreSQL's own `pg_read_all_data` would be shorter, and reads `pg_authid` with
+every role's password hash too. Restoring may do what the owner may, since it makes what the owner
+owns, and no more.
 """
 
 from __future__ import annotations
 
-from generator.bootstrap.postgres_plan import OWNER, Wish, admin_of, role
+from generator.bootstrap.postgres_plan import (
+    OWNER,
+    Wish,
+    admin_of,
+    member_of_nothing,
+    role,
+)
 
 BACKUP = "flowrex_backup"
 RESTORE = "flowrex_restore"
@@ -25,8 +31,8 @@ def cluster_wishes() -> tuple[Wish, ...]:
     return (
         role(BACKUP, "NOLOGIN"),
         role(RESTORE, "NOLOGIN CREATEDB"),
-        members_of(BACKUP, "pg_read_all_data"),
-        members_of(RESTORE, OWNER, "pg_read_all_data", "pg_signal_backend"),
+        member_of_nothing(BACKUP),
+        members_of(RESTORE, OWNER, "pg_signal_backend"),
         admin_of(BACKUP),
         admin_of(RESTORE),
         connects(RESTORE, _LED_FROM),
@@ -39,7 +45,47 @@ def database_wishes(database: str) -> tuple[Wish, ...]:
     Args:
         database: the platform's database.
     """
-    return (connects(BACKUP, database), connects(RESTORE, database))
+    return (
+        connects(BACKUP, database),
+        connects(RESTORE, database),
+        _reads_what_is_there(),
+        _reads_what_comes("schemas", "n", "USAGE"),
+        _reads_what_comes("tables", "r", "SELECT"),
+        _reads_what_comes("sequences", "S", "SELECT"),
+    )
+
+
+def _reads_what_is_there() -> Wish:
+    # Whichever schemas the owner's migrations have made.
+    return Wish(
+        f"rights of {BACKUP} to read",
+        f"SELECT count(*) > 0, coalesce(bool_and(has_schema_privilege('{BACKUP}', n.oid, 'USAGE')"
+        " AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = n.oid"
+        " AND c.relkind IN ('r', 'p', 'v', 'm', 'S')"
+        f" AND NOT has_table_privilege('{BACKUP}', c.oid, 'SELECT'))), false)"
+        f" FROM pg_namespace AS n WHERE n.nspowner = '{OWNER}'::regrole",
+        (
+            "DO $$ DECLARE s text; BEGIN FOR s IN SELECT quote_ident(nspname) FROM pg_namespace"
+            f" WHERE nspowner = '{OWNER}'::regrole LOOP"
+            f" EXECUTE format('GRANT USAGE ON SCHEMA %s TO {BACKUP}', s);"
+            f" EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %s TO {BACKUP}', s);"
+            f" EXECUTE format('GRANT SELECT ON ALL SEQUENCES IN SCHEMA %s TO {BACKUP}', s);"
+            " END LOOP; END $$",
+        ),
+    )
+
+
+def _reads_what_comes(things: str, letter: str, privilege: str) -> Wish:
+    return Wish(
+        f"default privileges of {BACKUP} on {things}",
+        "SELECT count(*) > 0, count(*) > 0 FROM pg_default_acl, aclexplode(defaclacl) AS a"
+        f" WHERE defaclrole = '{OWNER}'::regrole AND defaclnamespace = 0 AND defaclobjtype ="
+        f" '{letter}' AND a.grantee = '{BACKUP}'::regrole",
+        (
+            f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER}"
+            f" GRANT {privilege} ON {things.upper()} TO {BACKUP}",
+        ),
+    )
 
 
 def connects(name: str, database: str) -> Wish:

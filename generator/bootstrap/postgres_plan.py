@@ -54,9 +54,9 @@ def cluster_wishes(database: str) -> tuple[Wish, ...]:
         role(APP, "NOLOGIN"),
         role(WORKER, "NOLOGIN"),
         role(VAULT, "LOGIN CREATEROLE NOINHERIT"),
-        _member_of_nothing(OWNER),
-        _member_of_nothing(APP),
-        _member_of_nothing(WORKER),
+        member_of_nothing(OWNER),
+        member_of_nothing(APP),
+        member_of_nothing(WORKER),
         admin_of(OWNER),
         admin_of(APP),
         admin_of(WORKER),
@@ -158,7 +158,8 @@ _ATTRIBUTES = {
 }
 
 
-def _member_of_nothing(role: str) -> Wish:
+def member_of_nothing(role: str) -> Wish:
+    """Wish that a role has no rights but its own."""
     return Wish(
         f"no memberships of {role}",
         # By name: the question must also be answered before the role is there.

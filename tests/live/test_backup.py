@@ -69,7 +69,7 @@ def test_one_on_demand_is_of_the_replica_verified_and_drilled(cluster: Cluster) 
     assert taken["name"].startswith("pre_deploy_")
     assert taken["source"] == f"127.0.0.1:{cluster.base + 33} (replica)"
     assert taken["schema_revision"]
-    assert taken["rows"]["public.instruments"] > 0
+    assert taken["rows"]["trading.instruments"] > 0
     assert document(cluster, "verify", taken["name"])["good"] is True
     drilled = document(cluster, "drill", taken["name"])
     assert drilled["details"]["rows"] == sum(taken["rows"].values())
@@ -87,17 +87,21 @@ def test_a_login_is_gone_when_its_dump_is_done(cluster: Cluster, admin: Server) 
     assert left == (0,)
 
 
-def test_a_restore_brings_back_what_was_and_keeps_what_is(cluster: Cluster, admin: Server) -> None:
+def test_a_restore_brings_back_what_was_and_keeps_what_is(cluster: Cluster) -> None:
+    password = (cluster.state / "secrets" / "postgres-superuser").read_text().strip()
+    dsn = f"postgresql://postgres:{password}@127.0.0.1:{cluster.base + 32}/flowrex"
     taken = document(cluster, "now")
-    admin.execute("CREATE TABLE written_later AS SELECT generate_series(1, 7) AS i")
+    with Server(Secret(dsn)) as server:
+        server.execute(
+            "SET ROLE flowrex_owner",
+            "CREATE TABLE written_later AS SELECT generate_series(1, 7) AS i",
+        )
     refused = agent(cluster, "restore", taken["name"], expect=2)
     assert "not the name of the database" in refused.stderr
     looked = agent(cluster, "restore", taken["name"], "--dry-run")
     assert "public.written_later: 7 rows now, not there afterwards" in looked.stderr
     done = document(cluster, "restore", taken["name"], "--yes-replace", "flowrex")
     try:
-        password = (cluster.state / "secrets" / "postgres-superuser").read_text().strip()
-        dsn = f"postgresql://postgres:{password}@127.0.0.1:{cluster.base + 32}/flowrex"
         with Server(Secret(dsn)) as server:
             assert server.row("SELECT to_regclass('written_later')::text") == (None,)
         with Server(Secret(dsn), database=done["kept_as"]) as server:

@@ -14,9 +14,9 @@ from generator.bootstrap import Target
 from generator.bootstrap.postgres import Server
 
 ALLOWED_TO_BACKUP = [
-    "SELECT * FROM instruments",
+    "SELECT * FROM trading.instruments",
     "SELECT * FROM migrations.alembic_version",
-    "LOCK TABLE instruments IN ACCESS SHARE MODE",
+    "LOCK TABLE trading.instruments IN ACCESS SHARE MODE",
     "SELECT pg_export_snapshot()",
     "SELECT pg_database_size('flowrex')",
 ]
@@ -36,15 +36,14 @@ REFUSED_TO_BOTH = [
 
 REFUSED_TO_BACKUP = [
     *REFUSED_TO_BOTH,
-    "DELETE FROM instruments",
+    "DELETE FROM trading.instruments",
     "UPDATE migrations.alembic_version SET version_num = 'x'",
-    "TRUNCATE instruments",
-    "DROP TABLE instruments",
-    "LOCK TABLE instruments IN ACCESS EXCLUSIVE MODE",
+    "TRUNCATE trading.instruments",
+    "DROP TABLE trading.instruments",
+    "LOCK TABLE trading.instruments IN ACCESS EXCLUSIVE MODE",
     "CREATE TABLE mine (x int)",
     "CREATE DATABASE mine",
     "ALTER DATABASE flowrex RENAME TO mine",
-    "SELECT setval('orders_id_seq', 1)",
     "SET ROLE flowrex_owner",
     "SET ROLE flowrex_restore",
     "SET ROLE pg_signal_backend",
