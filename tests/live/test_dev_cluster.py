@@ -31,6 +31,7 @@ SERVERS = (
     "vault",
     "redis",
     "nomad-1",
+    "agent",
 )
 
 # A task that nginx and PostgreSQL would be proud of: it forgets its environment, leaves its
@@ -152,7 +153,7 @@ def traces(cluster: Cluster, allocations: list[str]) -> list[str]:
     for id_ in allocations:
         found += [str(path) for path in Path("/sys/fs/cgroup").rglob(f"{id_}*")]
     found += [str(path) for path in cluster.state.glob("alloc/*/*")]
-    found += [f"port {port}" for port in (32, 33, 46, 50, 70, 79, 82) if listens(BASE + port)]
+    found += [f"port {port}" for port in (32, 33, 46, 50, 70, 77, 79, 82) if listens(BASE + port)]
     return found
 
 
