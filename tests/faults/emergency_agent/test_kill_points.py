@@ -15,7 +15,7 @@ STEPS = range(1, 13)
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_death_at_every_step(node: Node, when: str) -> None:
-    reached = 0
+    reached, problem = 0, ""
     for at in STEPS:
         index = _emergency(node, at)
         before = {name: len(node.lines(name)) for name in ("ran", "backups")}
@@ -37,7 +37,7 @@ def test_a_death_at_every_step(node: Node, when: str) -> None:
         assert node.acknowledged
     assert reached >= 9, "the kill points lie on the way"
     ran = node.lines("ran")
-    assert node.live() == (0, "")
+    assert node.live() == (0, problem), "what was cut off stays reported"
     assert node.lines("ran") == ran, "another life repeats nothing"
 
 
