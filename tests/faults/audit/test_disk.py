@@ -10,6 +10,8 @@ import pytest
 
 from tests.faults.audit.shipping import Shipping, drain
 
+pytestmark = pytest.mark.ci
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:

@@ -11,7 +11,10 @@ from tests.faults.audit.shipping import Shipping
 _MANY_STEPS = 500
 
 
-@pytest.mark.parametrize("again", [False, True], ids=["once", "and once more as it starts again"])
+@pytest.mark.parametrize(
+    "again",
+    [pytest.param(False, marks=pytest.mark.ci, id="once"), pytest.param(True, id="and once more")],
+)
 def test_a_kill_before_any_step(tmp_path: Path, address: str, again: bool) -> None:
     for step in range(1, _MANY_STEPS):
         node = f"killed{'-again' if again else ''}-{step}"
@@ -33,6 +36,7 @@ def test_a_kill_before_any_step(tmp_path: Path, address: str, again: bool) -> No
     raise AssertionError("shipping never came to its end")
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("lost", ["cursor", "segment", "both"])
 def test_a_kill_and_then_its_memory_is_lost(tmp_path: Path, address: str, lost: str) -> None:
     for step in range(3, _MANY_STEPS, 4):

@@ -11,6 +11,8 @@ from flowrex.errors import FlowrexError
 from tests.faults.audit.shipping import Shipping, drain
 from tests.faults.s3_proxy import Deed, Proxy
 
+pytestmark = pytest.mark.ci
+
 ON_THE_WAY_IN = [
     Deed.REFUSE,
     Deed.UNAVAILABLE,
