@@ -22,8 +22,7 @@ def test_a_kill_before_any_step(tmp_path: Path, address: str, again: bool) -> No
         shipping.writer.write(12)
         shipping.writer.write(5, "b.jsonl")
         killed = shipping.killed_at(step)
-        # Another file is the first in line when it starts again.
-        shipping.writer.write(3, "0.jsonl")
+        shipping.writer.write_first_in_line(3)
         shipping.writer.rotate()
         shipping.writer.write(2)
         if again:
@@ -49,7 +48,7 @@ def test_a_kill_and_then_its_memory_is_lost(tmp_path: Path, address: str, lost: 
             (state / "cursor").write_bytes(b'{"cursor":1}\nnot its checksum\n')
         if lost in {"segment", "both"}:
             (state / "segment").unlink(missing_ok=True)
-        shipping.writer.write(3, "0.jsonl")
+        shipping.writer.write_first_in_line(3)
         shipping.ship()
         shipping.assert_all_there_once()
         if not killed:

@@ -70,7 +70,7 @@ def test_an_answer_that_hangs_while_the_agent_starts_again(
         shipping.ship()
     assert reached.is_set()
     proxy.heal()
-    shipping.writer.write(9, "0.jsonl")
+    shipping.writer.write_first_in_line(9)
     shipping.ship()
     shipping.assert_all_there_once()
 
