@@ -93,9 +93,11 @@ def test_a_higher_level_is_another_run_and_a_lower_one_calls_off_what_is_not_don
     eventually(lambda: (desk.run_of_now() or [""])[0] == "done", what="the run is done")
     desk.market("EUR_USD", tradable=False)
     desk.switch(Level.FLATTEN)
-    change = eventually(
-        lambda: desk.run_of_now() and desk.value("SELECT change FROM trading.emergency")
+    eventually(
+        lambda: desk.database_level() == Level.FLATTEN and desk.run_of_now(),
+        what="the higher level's own run begins",
     )
+    change = desk.value("SELECT change FROM trading.emergency")
     eventually(
         lambda: desk.value(
             "SELECT count(*) FROM trading.flatten_steps WHERE step = 'refused'"
