@@ -66,7 +66,7 @@ def delete_nomad_token(target: Target) -> None:
     assert target.nomad is not None
     found = NomadAcl(target.nomad).token_named(nomad.POLICY)
     assert found is not None
-    target.nomad.transport.send("delete", f"acl/token/{found['AccessorID']}")
+    target.nomad.transport.send("DELETE", f"acl/token/{found['AccessorID']}")
 
 
 def open_database(target: Target) -> None:

@@ -101,7 +101,7 @@ def test_the_operator_reads_no_variables(target: Target, operator: NomadClient) 
             operator.transport.get("var/probe")
         assert operator.transport.get("vars") == []
     finally:
-        target.nomad.transport.send("delete", "var/probe")
+        target.nomad.transport.send("DELETE", "var/probe")
 
 
 @pytest.mark.parametrize("action", NEEDED | REFUSED)
