@@ -98,7 +98,7 @@ def text(layout: Layout, environment: Environment) -> str:
 def prepare(layout: Layout, environment: Environment) -> None:
     """Write the configuration, and put the credentials where the agent looks for them."""
     layout.data(NAME).mkdir(exist_ok=True, mode=0o700)
-    write_atomic(layout.config(NAME, "yaml"), text(layout, environment))
+    write_atomic(layout.config(NAME, "yaml"), text(layout, environment), mode=0o600)
     folder = _credentials(layout)
     folder.mkdir(exist_ok=True, mode=0o700)
     for name, kept in _CREDENTIALS.items():
@@ -118,7 +118,9 @@ def command(layout: Layout) -> Command:
         str(layout.config(NAME, "yaml")),
     )
     project = Path(__file__).parents[2]
-    return Command(NAME, argv, cwd=layout.data(NAME), environ={"PYTHONPATH": str(project)})
+    # Threads with a heap of their own each would take megabytes; the agent's unit says the same.
+    environ = {"PYTHONPATH": str(project), "MALLOC_ARENA_MAX": "2"}
+    return Command(NAME, argv, cwd=layout.data(NAME), environ=environ)
 
 
 def problem(layout: Layout) -> str | None:

@@ -95,12 +95,14 @@ def forget_replica(layout: Layout) -> None:
 
 
 def forget_lock(layout: Layout, name: str) -> None:
-    """Remove the lock file of a PostgreSQL that was killed; none of its processes may be left.
+    """Remove the lock files of a PostgreSQL that was killed; none of its processes may be left.
 
     PostgreSQL itself takes a pid that nobody has waited for yet, or that another process has got
     since, for itself still running.
     """
-    (layout.data(name) / "pgdata" / "postmaster.pid").unlink(missing_ok=True)
+    home = layout.data(name)
+    for lock in (home / "pgdata" / "postmaster.pid", *home.glob(".s.PGSQL.*.lock")):
+        lock.unlink(missing_ok=True)
 
 
 def problem(layout: Layout, name: str) -> str | None:

@@ -149,7 +149,8 @@ class Desk:
         )
 
 
-@pytest.fixture(scope="session")
+# An administrator's session keeps a database from being restored: no longer than it is needed.
+@pytest.fixture(scope="module")
 def desk_of_the_cluster(cluster: Cluster) -> Iterator[Desk]:
     environ = {"FLOWREX_DEV_DIR": str(cluster.state)}
     target = target_of(load(ROOT, "dev", environ=environ), ROOT, environ=environ)

@@ -91,7 +91,8 @@ def test_a_request_is_done_once_over_a_kill_of_the_agent(
     time.sleep(3)
     assert parse_answer(answer, _value(consul, answer)) == ended
     count = settled.document("backup", "list", "dev")["result"]["count"]
-    assert count - before == (1 if ended.state == "done" else 0)
+    # It may have been whole before the kill, and only not answered for yet: never a second one.
+    assert count - before in ({1} if ended.state == "done" else {0, 1})
     assert node
 
 

@@ -12,7 +12,7 @@ from tests.archived import Database, archived
 BASE = int(os.environ.get("FLOWREX_TEST_PHYSICAL_PORT_BASE", "30000"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def database() -> Iterator[Database]:
     """The cluster's PostgreSQL, with its first backup."""
     with archived(BASE) as made:

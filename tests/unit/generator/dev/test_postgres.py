@@ -19,3 +19,16 @@ def test_a_server_that_never_answers_is_a_sentence(
     with pytest.raises(ServerUnreachable, match=r"psql got no answer .* within 0.1 s") as caught:
         postgres.query(Layout(tmp_path, 20000), "SELECT 'a-password'")
     assert "a-password" not in caught.value.message
+
+
+def test_the_locks_of_a_killed_server_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, 20000)
+    home = layout.data("postgres")
+    (home / "pgdata").mkdir(parents=True)
+    locks = [home / "pgdata" / "postmaster.pid", home / ".s.PGSQL.20032.lock"]
+    kept = home / "pgdata" / "PG_VERSION"
+    for path in (*locks, kept):
+        path.touch()
+    postgres.forget_lock(layout, "postgres")
+    assert [path for path in locks if path.exists()] == []
+    assert kept.exists()
