@@ -27,4 +27,4 @@ def test_the_agent_takes_the_clusters_configuration(tmp_path: Path) -> None:
 def test_its_command_line_holds_no_secret(tmp_path: Path) -> None:
     command = agent.command(Layout(tmp_path, 20000))
     assert list(command.argv)[1:4] == ["-m", "agents.main", "run"]
-    assert set(command.environ) == {"PYTHONPATH"}
+    assert set(command.environ) == {"PYTHONPATH", "MALLOC_ARENA_MAX"}
