@@ -18,6 +18,8 @@ from flowrex.secret import Secret
 from generator.bootstrap.postgres import Server
 from tests.cluster import Cluster, eventually
 
+pytestmark = pytest.mark.usefixtures("given_back")
+
 AGENT = Path(sys.executable).with_name("flowrex-agent")
 
 
