@@ -67,6 +67,11 @@ def json_of(response: Any) -> Any:
     return CB.json(allow_404=False)(response)
 
 
+def as_utf8(response: requests.Response, **_: Any) -> None:
+    """Take an answer for UTF-8, whatever its headers leave out."""
+    response.encoding = "utf-8"
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether `host` is this machine's loopback."""
     return host in {"localhost", "::1"} or host.startswith("127.")

@@ -129,3 +129,14 @@ def test_no_token_in_an_error(server: requests_mock.Mocker) -> None:
     with pytest.raises(PermissionRefused) as caught:
         client("very-secret").kv_get("flowrex/emergency")
     assert "very-secret" not in repr(caught.value) + str(caught.value.hint)
+
+
+def test_an_answers_encoding_is_not_guessed(
+    server: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def guess(_: requests.Response) -> str:
+        raise AssertionError("it was guessed")
+
+    monkeypatch.setattr(requests.Response, "apparent_encoding", property(guess))
+    server.get(f"{ADDRESS}/v1/status/leader", content=b'"caf\xc3\xa9:8300"')
+    assert client().leader() == "café:8300"
