@@ -59,8 +59,8 @@ class ConsulClient:
         )
         # What HTTP_PROXY names can't reach this machine's loopback.
         self._consul.http.session.trust_env = not is_loopback(parts.hostname)
-        # Consul's JSON is UTF-8 and does not say so: requests would guess it from every answer, with
-        # the tables of all the world's encodings in memory.
+        # Consul's JSON is UTF-8 and does not say so: requests would guess it from every answer,
+        # with the tables of all the world's encodings in memory.
         self._consul.http.session.hooks["response"].append(as_utf8)
         # The library lets CONSUL_HTTP_TOKEN win over the token that it was given.
         self._consul.token = token.reveal() if token else None
