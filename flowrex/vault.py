@@ -24,6 +24,7 @@ from flowrex.errors import (
     ServerRefused,
     ServerUnreachable,
 )
+from flowrex.loopback import is_loopback
 from flowrex.secret import Secret
 
 _TOKEN_HINT = "Give a token that may do this in VAULT_TOKEN."  # noqa: S105
@@ -101,7 +102,7 @@ class VaultClient:
             verify=ca_file,
             cert=certificate,
         )
-        if parts.hostname in {"localhost", "::1"} or parts.hostname.startswith("127."):
+        if is_loopback(parts.hostname):
             # What HTTP_PROXY names can't reach this machine's loopback.
             self._vault.adapter.session.trust_env = False
 

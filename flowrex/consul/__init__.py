@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import consul
 
 from flowrex.consul.model import KVEntry, ServiceCheck, ServiceInstance
-from flowrex.consul.transport import as_utf8, is_loopback, json_of, mapped, next_index
+from flowrex.consul.transport import as_utf8, json_of, mapped, next_index
 from flowrex.errors import ConfigurationError
+from flowrex.loopback import is_loopback
 from flowrex.secret import Secret
 
 __all__ = ["ConsulClient", "KVEntry", "ServiceCheck", "ServiceInstance"]

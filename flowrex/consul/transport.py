@@ -72,11 +72,6 @@ def as_utf8(response: requests.Response, **_: Any) -> None:
     response.encoding = "utf-8"
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether `host` is this machine's loopback."""
-    return host in {"localhost", "::1"} or host.startswith("127.")
-
-
 def next_index(asked: int, answered: int | str) -> int:
     """Return the index for the next blocking query.
 

@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
-from flowrex.nomad.wire import Reply, Wire, authorities, is_loopback, not_nomad
+from flowrex.loopback import is_loopback
+from flowrex.nomad.wire import Reply, Wire, authorities, not_nomad
 from flowrex.secret import Secret
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ from flowrex.errors import (
     ServerRefused,
     ServerUnreachable,
 )
+from flowrex.loopback import is_loopback
 
 _JSON = {"Content-Type": "application/json"}
 _FIRST_ERROR = 400
@@ -216,11 +217,6 @@ def _reason(cause: object) -> str:
         if sign in text:
             return reason
     return text or type(cause).__name__
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether `host` is this machine's loopback, which no proxy can reach."""
-    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def authorities(verify: bool | str, environ: Mapping[str, str]) -> bool | str:

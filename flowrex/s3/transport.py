@@ -20,6 +20,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from flowrex.errors import ConfigurationError, ServerRefused, ServerUnreachable, UsageError
+from flowrex.loopback import is_loopback
 from flowrex.s3.answers import Answer, refusal
 from flowrex.secret import Secret
 
@@ -72,7 +73,7 @@ class Transport:
             raise ConfigurationError(
                 f"the S3 endpoint is {endpoint!r}; expected a URL, for example http://127.0.0.1:7070"
             )
-        self._loopback = parts.hostname in {"localhost", "::1"} or parts.hostname.startswith("127.")
+        self._loopback = is_loopback(parts.hostname)
         self._signer = _Signer(Credentials(access_key.reveal(), secret_key.reveal()), "s3", region)
         self._timeout_s = timeout_s
         self._ca_file = ca_file
