@@ -33,9 +33,10 @@ class Database:
             row = server.row(sql)
         return row[0] if row else None
 
-    def add(self, row: int) -> None:
-        """Write one row, in a transaction of its own."""
-        self.ask(f"INSERT INTO moments VALUES ({row}) RETURNING id")
+    def add(self, row: int) -> str:
+        """Write one row, in a transaction of its own, and return the WAL segment it went into."""
+        where = "pg_walfile_name(pg_current_wal_insert_lsn())"
+        return str(self.ask(f"INSERT INTO moments VALUES ({row}) RETURNING {where}"))
 
     def agent(self, *words: str, expect: int = 0) -> str:
         """Run one of the agent's verbs, and return what it prints."""
