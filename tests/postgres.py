@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +14,8 @@ from pathlib import Path
 from agents.backup import scratch
 from agents.backup.access import Access, Server
 from agents.backup.psql import Session
+from flowrex.errors import FlowrexError
+from tests.cluster import eventually
 
 SCHEMA = (
     "CREATE ROLE flowrex_owner NOLOGIN",
@@ -64,6 +69,34 @@ class Postgres:
             f"{width // 32 + 1}), {width}), now() FROM generate_series(1, {rows})"
         )
 
+    def restart(self) -> None:
+        """Stop it as an administrator would, and start it again with what it was started with."""
+        home = Path(self.server.host)
+        pid, owner = self._pid(), home.stat()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
+        os.kill(pid, signal.SIGINT)
+        lock = home / "data" / "postmaster.pid"
+        eventually(lambda: not lock.exists(), what="the end of PostgreSQL")
+        with (home / "log").open("ab") as log:
+            subprocess.Popen(
+                command, cwd=home, user=owner.st_uid, group=owner.st_gid, stdout=log, stderr=log
+            )
+        eventually(self._answers, what="PostgreSQL's return")
+
+    def end(self) -> None:
+        """End it at once, whoever started it."""
+        os.kill(self._pid(), signal.SIGQUIT)
+
+    def _pid(self) -> int:
+        lock = Path(self.server.host) / "data" / "postmaster.pid"
+        return int(lock.read_text().split("\n", 1)[0])
+
+    def _answers(self) -> bool:
+        try:
+            return self.value("SELECT 1", database="postgres") == "1"
+        except FlowrexError:
+            return False
+
 
 @contextmanager
 def running() -> Iterator[Postgres]:
@@ -75,4 +108,7 @@ def running() -> Iterator[Postgres]:
             found = Postgres(access, server, folder)
             found.ask(*SCHEMA, database="postgres")
             found.ask(*TABLES)
-            yield found
+            try:
+                yield found
+            finally:
+                found.end()

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.faults.audit.shipping import Shipping, drain
+from tests.small_disk import small_disk
 
 pytestmark = pytest.mark.ci
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 128 KiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "flowrex-test", str(folder)]
-    subprocess.run(mount, check=True, capture_output=True, timeout=10)
-    try:
+    with small_disk(tmp_path / "disk", kib=128) as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True, capture_output=True, timeout=10)
 
 
-def test_a_full_disk_stops_shipping_and_loses_nothing(shipping: Shipping, small_disk: Path) -> None:
-    shipping.state = small_disk / "state"
+def test_a_full_disk_stops_shipping_and_loses_nothing(shipping: Shipping, disk: Path) -> None:
+    shipping.state = disk / "state"
     shipping.writer.write(20)
     shipping.ship()
-    ballast = small_disk / "ballast"
+    ballast = disk / "ballast"
     with pytest.raises(OSError, match="No space"):
         ballast.write_bytes(b"x" * 1_000_000)
     shipping.writer.write(60)
@@ -42,11 +36,11 @@ def test_a_full_disk_stops_shipping_and_loses_nothing(shipping: Shipping, small_
     shipping.assert_all_there_once()
 
 
-def test_a_full_disk_and_a_kill(shipping: Shipping, small_disk: Path) -> None:
-    shipping.state = small_disk / "state"
+def test_a_full_disk_and_a_kill(shipping: Shipping, disk: Path) -> None:
+    shipping.state = disk / "state"
     shipping.writer.write(20)
     shipping.ship()
-    ballast = small_disk / "ballast"
+    ballast = disk / "ballast"
     with pytest.raises(OSError, match="No space"):
         ballast.write_bytes(b"x" * 1_000_000)
     shipping.writer.write(60)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from agents.backup.prune import prune
 from agents.backup.records import Record
 from agents.backup.retention import Policy
 from flowrex.errors import NotFound
+from tests import postgres
+from tests.cluster import eventually
 from tests.faults.backup.conftest import World
 from tests.faults.s3_proxy import Seen
 from tests.unit.agents.backup.making import write
@@ -25,15 +28,14 @@ NOTHING = Policy(daily=timedelta(0), weekly=timedelta(0), monthly=timedelta(0))
 ROOT = Path(__file__).parents[3]
 
 
-def start(world: World, what: str, name: str = "", now: str = "") -> subprocess.Popen[bytes]:
+def start(world: World, what: str, **more: object) -> subprocess.Popen[bytes]:
     given = {
         "what": what,
         "address": world.proxy.address,
         "bucket": world.books.bucket,
         "server": f"{world.postgres.server.host}:{world.postgres.server.port}",
         "user": world.postgres.access.user,
-        "name": name,
-        "now": now,
+        **more,
     }
     return subprocess.Popen(
         [sys.executable, "-m", "tests.faults.backup.killed", json.dumps(given)],
@@ -43,7 +45,7 @@ def start(world: World, what: str, name: str = "", now: str = "") -> subprocess.
     )
 
 
-def killed_at(world: World, number: int, when: str, what: str, **given: str) -> bool:
+def killed_at(world: World, number: int, when: str, what: str, **given: object) -> bool:
     """Kill the process at its n-th request; return whether it came so far."""
     world.proxy.seen.clear()
     process = start(world, what, **given)
@@ -113,3 +115,46 @@ def test_a_pruning_killed_at_any_step_leaves_nothing_listed_that_is_not_whole(
     assert number > 5
     assert [one.name for one in world.straight.list().backups] == [kept.name]
     assert world.drill(kept.name).good
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_restore_killed_at_any_statement_leaves_the_database_or_the_backup(
+    world: World, when: str
+) -> None:
+    with postgres.running() as own:
+        own.fill(100)
+        here = replace(world, postgres=own)
+        backup = here.take().name
+        number, restored, rows = 1, 0, 100
+        while True:
+            own.fill(7)
+            process = start(here, "restore", name=backup, at=number, when=when)
+            _, err = process.communicate(timeout=120)
+            if process.returncode == 0:
+                break
+            assert process.returncode == -9, err.decode()
+            # What psql had begun ends with it, whether or not it was committed.
+            eventually(lambda: sessions(own) == 0, what="the end of the killed one's sessions")
+            before, rows = rows + 7, int(own.value("SELECT count(*) FROM orders"))
+            assert rows in {before, 100}
+            restored += rows == 100
+            number += 1
+        # Making the database, filling it, comparing, the renamings in one transaction, and after.
+        assert number > 15
+        assert 1 <= restored < number - 10
+        assert own.value("SELECT count(*) FROM orders") == "100"
+        left = "SELECT count(*) FROM pg_database WHERE datname LIKE 'flowrex\\_restore\\_%'"
+        assert own.value(left) == "0"
+        kept = "SELECT count(*) FROM pg_database WHERE datname LIKE 'flowrex\\_before\\_%'"
+        assert int(own.value(kept)) == restored + 1, "each database that was replaced is kept"
+
+
+def sessions(server: postgres.Postgres) -> int:
+    """Return how many sessions there are beside the one that asks."""
+    return int(
+        server.value(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+            database="postgres",
+        )
+    )

@@ -9,8 +9,10 @@ import pytest
 
 from agents.backup import psql, take
 from agents.backup.psql import NoSpace, Session
-from flowrex.errors import ServerUnreachable
+from flowrex.errors import ServerRefused, ServerUnreachable
+from tests import postgres
 from tests.faults.backup.conftest import World
+from tests.small_disk import small_disk
 
 pytestmark = pytest.mark.ci
 
@@ -35,6 +37,26 @@ def test_a_dump_whose_server_goes_away_in_the_middle_leaves_nothing(world: World
         assert world.drill(world.take(name="manual_20260301_120001").name).good
     finally:
         world.postgres.ask("DROP TABLE wide")
+
+
+def test_a_postgresql_that_restarts_in_the_middle_of_a_dump_leaves_nothing(world: World) -> None:
+    with postgres.running() as own:
+        # More than a pipe and a part hold, so that the dump is still under way.
+        own.fill(40_000, width=1000)
+        here = replace(world, postgres=own, scratch=own.folder / "drills")
+        copying = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY public.orders%'"
+        restarted: list[str] = []
+
+        def restart() -> None:
+            if not restarted and (under_way := own.value(copying, database="postgres")) != "0":
+                restarted.append(under_way)
+                own.restart()
+
+        with pytest.raises(ServerUnreachable, match="pg_dump ended with 1"):
+            here.take(name="manual_20260301_120000", tick=restart)
+        assert restarted == ["1"]
+        assert not list(here.straight.s3().list(here.straight.bucket))
+        assert here.drill(here.take(name="manual_20260301_120001").name).good
 
 
 def _end_copies(world: World) -> str:
@@ -96,6 +118,20 @@ class TestAFullDisk:
             '"base/16385/16390": No space left on device'
         )
         assert isinstance(psql.failure("pg_restore", 1, said, "flowrex"), NoSpace)
+
+    def test_of_a_drill_is_said_and_the_backup_is_not_called_broken(self, world: World) -> None:
+        with postgres.running() as own:
+            own.fill(40_000, width=1000)
+            here = replace(world, postgres=own)
+            manifest = here.take()
+            # Room for an empty server of PostgreSQL's, and no more.
+            with (
+                small_disk(own.folder / "disk", mib=70) as disk,
+                pytest.raises(ServerRefused, match="No space left on device"),
+            ):
+                replace(here, scratch=disk / "drills").drill(manifest.name)
+            assert here.straight.list().find(manifest.name).records == ()
+            assert replace(here, scratch=own.folder / "drills").drill(manifest.name).good
 
     def test_a_drill_without_a_place_notes_nothing(self, world: World, tmp_path: Path) -> None:
         manifest = world.take()
