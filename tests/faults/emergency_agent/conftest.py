@@ -29,11 +29,13 @@ class Server:
     Attributes:
         folder: its configuration, log and data.
         port: of its API.
+        raft: where the servers speak to each other, by which a leader is named.
         process: while it runs.
     """
 
     folder: Path
     port: int
+    raft: int
     process: subprocess.Popen[bytes] | None = field(default=None)
 
     @property
@@ -45,6 +47,10 @@ class Server:
         return ConsulClient(self.address)
 
     def start(self) -> None:
+        self.launch()
+        eventually(self.leads, within=60, every=0.05, what="a leader of Consul")
+
+    def launch(self) -> None:
         log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(
             [own.program("consul"), "agent", f"-config-file={self.folder / 'consul.json'}"],
@@ -52,14 +58,14 @@ class Server:
             stderr=log,
         )
         log.close()
-        eventually(self.leads, within=60, every=0.05, what="a leader of Consul")
 
     def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
 
     def leads(self) -> bool:
+        """Tell whether it knows a leader, and writes through it."""
         with suppress(ServerUnreachable):
             return bool(self.client.leader()) and self.client.kv_put("flowrex/test/ready", "")
         return False
@@ -74,30 +80,60 @@ class Server:
         shutil.copytree(self.folder / "kept", self.folder / "data")
 
 
+def prepare(folder: Path, count: int) -> list[Server]:
+    """Write the configuration of servers that form one cluster; none is started.
+
+    Args:
+        folder: an empty one, for all of them.
+        count: how many.
+    """
+    ports = [own.free_ports(3) for _ in range(count)]
+    off = dict.fromkeys(("dns", "grpc", "grpc_tls", "serf_wan"), -1)
+    made = []
+    for number, (http, server, serf) in enumerate(ports):
+        home = folder / f"consul-{number}"
+        home.mkdir()
+        settings = {
+            "server": True,
+            "bootstrap_expect": count,
+            "node_name": f"consul-{number}",
+            "bind_addr": "127.0.0.1",
+            "client_addr": "127.0.0.1",
+            "data_dir": str(home / "data"),
+            "ports": {**off, "http": http, "server": server, "serf_lan": serf},
+            "retry_join": [f"127.0.0.1:{other}" for _, _, other in ports],
+            "retry_interval": "1s",
+            "performance": {"raft_multiplier": 1},
+            "disable_update_check": True,
+        }
+        (home / "consul.json").write_text(json.dumps(settings))
+        made.append(Server(home, http, server))
+    return made
+
+
 @pytest.fixture
 def consul(tmp_path: Path) -> Iterator[Server]:
-    folder = tmp_path / "consul"
-    folder.mkdir()
-    http, server, serf = own.free_ports(3)
-    off = dict.fromkeys(("dns", "grpc", "grpc_tls", "serf_wan"), -1)
-    settings = {
-        "server": True,
-        "bootstrap_expect": 1,
-        "node_name": "test",
-        "bind_addr": "127.0.0.1",
-        "client_addr": "127.0.0.1",
-        "data_dir": str(folder / "data"),
-        "ports": {**off, "http": http, "server": server, "serf_lan": serf},
-        "performance": {"raft_multiplier": 1},
-        "disable_update_check": True,
-    }
-    (folder / "consul.json").write_text(json.dumps(settings))
-    running = Server(folder, http)
-    running.start()
+    (server,) = prepare(tmp_path, 1)
+    server.start()
     try:
-        yield running
+        yield server
     finally:
-        running.kill()
+        server.kill()
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[list[Server]]:
+    """Three servers, one of which leads."""
+    servers = prepare(tmp_path, 3)
+    try:
+        for server in servers:
+            server.launch()
+        for server in servers:
+            eventually(server.leads, within=60, every=0.05, what="a leader of Consul")
+        yield servers
+    finally:
+        for server in servers:
+            server.kill()
 
 
 @dataclass
@@ -147,11 +183,16 @@ class Node:
         return self.consul.client.kv_get(keys.acknowledgement("agent", "node-1")) is not None
 
 
-@pytest.fixture
-def node(tmp_path: Path, consul: Server) -> Node:
+def hook_that_notes(tmp_path: Path) -> Path:
+    """Make a node's folder, whose one hook notes each level it is told, and return it."""
     hooks = tmp_path / "node" / "hooks"
     hooks.mkdir(parents=True, mode=0o755)
     hook = hooks / "10-note"
     hook.write_text(f'#!/bin/sh\necho "$FLOWREX_LEVEL" >> {tmp_path}/node/ran\n')
     hook.chmod(0o755)
-    return Node(tmp_path / "node", consul)
+    return tmp_path / "node"
+
+
+@pytest.fixture
+def node(tmp_path: Path, consul: Server) -> Node:
+    return Node(hook_that_notes(tmp_path), consul)
