@@ -20,6 +20,8 @@ PROGRAM = "pgbackrest"
 DEFAULT_PREFIX = "/physical"
 # PostgreSQL's role that pgBackRest logs in as.
 ROLE = "flowrex_physical"
+# The exit status where another pgBackRest is at work with the stanza, or its lock is not ours.
+LOCKED = 50
 BackupType = Literal["full", "diff", "incr"]
 
 # An object of that many bytes or less is put with others into one; S3 asks a price for each.

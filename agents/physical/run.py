@@ -15,9 +15,9 @@ from flowrex.errors import (
     ServerRefused,
     ServerUnreachable,
 )
+from flowrex.pgbackrest import LOCKED
 
 _GRACE_S = 10.0
-_LOCKED = 50
 _UNREACHABLE = {
     49: "the connection broke",
     56: "PostgreSQL does not answer",
@@ -105,7 +105,7 @@ def _failure(argv: Sequence[str], status: int, said: str) -> FlowrexError:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     wrong = [line for line in lines if line.startswith(("ERROR", "FATAL", "psql: error"))] or lines
     text = f"`{_shown(argv)}` failed ({status}): {' '.join(wrong) or 'it does not say why'}"
-    if status == _LOCKED:
+    if status == LOCKED:
         return LockHeld(text, hint="Wait for it to end; pgBackRest does one thing at a time.")
     if why := _UNREACHABLE.get(status):
         return ServerUnreachable(f"{text} ({why})")

@@ -21,6 +21,10 @@ from flowrex.secret import Secret
 
 __all__ = ["ConsulClient", "KVEntry", "ServiceCheck", "ServiceInstance"]
 
+# A leader that was just elected, or has just been replaced, would answer a plain read from an older
+# state, in which a key that is there, such as the kill switch, is not there yet.
+_CONSISTENT = "consistent"
+
 
 class ConsulClient:
     """One Consul agent, asked with one token."""
@@ -57,6 +61,7 @@ class ConsulClient:
             scheme=parts.scheme,
             verify=ca_file or True,
             connections_timeout=timeout_s,
+            consistency=_CONSISTENT,
         )
         # What HTTP_PROXY names can't reach this machine's loopback.
         self._consul.http.session.trust_env = not is_loopback(parts.hostname)
@@ -319,7 +324,7 @@ class ConsulClient:
         http = self._consul.http
         with mapped(self.address):
             if method == "GET":
-                return http.get(json_of, path, headers=headers)
+                return http.get(json_of, path, params=[(_CONSISTENT, "1")], headers=headers)
             send = {"PUT": http.put, "POST": http.post, "DELETE": http.delete}[method]
             return send(json_of, path, headers=headers, data=data)
 

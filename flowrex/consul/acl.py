@@ -54,11 +54,18 @@ class ConsulAcl:
 
         The secret is under `SecretID`: take it by `secret_of` and let the rest of the answer go.
         """
+        path = f"/v1/acl/token/{accessor}"
         try:
-            return self._find(f"/v1/acl/token/{accessor}")
+            return self._find(path)
         except PermissionRefused as error:
-            # Some versions answer 403 "ACL not found", for a token that is not there, too.
-            if "ACL not found" in error.message and self._may_read():
+            # Some versions answer 403 "ACL not found", for a token that is not there, too. For the
+            # token that asks it is answered as well, by a server that has just started.
+            if "ACL not found" not in error.message or not self._may_read():
+                raise
+        try:
+            return self._find(path)
+        except PermissionRefused as error:
+            if "ACL not found" in error.message:
                 return None
             raise
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _CERTIFICATE_TTL = "720h"
 _RENEW_AFTER_S = 10 * 86400
 _LIMIT_S = 90
+# What an agent that was killed had begun may go on for a moment.
+_LOCKED_S = 20
 # PostgreSQL's stop waits for a push that is under way.
 _IO_TIMEOUT_S = 8
 
@@ -81,7 +83,7 @@ def configure(layout: Layout, target: Target) -> bool:
             port=layout.postgres,
             database=environment.postgres.database,
             user=pgbackrest.ROLE,
-            lock_dir=home / "pgbackrest-lock",
+            lock_dir=_lock_dir(layout),
             socket=postgres_settings.socket_dir(layout),
             io_timeout_s=_IO_TIMEOUT_S,
         ),
@@ -96,7 +98,7 @@ def configure(layout: Layout, target: Target) -> bool:
             ca_file=_authority(layout),
         ),
     )
-    lock = home / "pgbackrest-lock"
+    lock = _lock_dir(layout)
     lock.mkdir(mode=0o770, exist_ok=True)
     _give(lock)
     path = postgres_settings.archive_config(layout)
@@ -126,7 +128,7 @@ def agent_settings(layout: Layout, environment: Environment) -> dict[str, Any]:
         "port": layout.postgres,
         "database": environment.postgres.database,
         "config_file": str(postgres_settings.archive_config(layout)),
-        "lock_dir": str(home / "pgbackrest-lock"),
+        "lock_dir": str(_lock_dir(layout)),
         "endpoint": layout.s3_tls_address,
         "ca_file": str(_authority(layout)),
         "watch_interval": "5s",
@@ -142,9 +144,25 @@ def create_stanza(layout: Layout, tell: Callable[[str], None]) -> None:
     Raises:
         ServerRefused: pgBackRest can't, and says why.
     """
-    owner = postgres_install.user()
     begun = time.monotonic()
-    done = subprocess.run(
+    # The agent locks here as well, as another user, and leaves its file where it was killed.
+    for lock in _lock_dir(layout).glob("*.lock"):
+        _give(lock)
+    done = _create(layout)
+    while done.returncode == pgbackrest.LOCKED and time.monotonic() - begun < _LOCKED_S:
+        time.sleep(1)
+        done = _create(layout)
+    if done.returncode:
+        raise ServerRefused(
+            f"pgBackRest can't make its stanza: {done.stderr.strip()}",
+            hint=f"`flowrexctl dev logs {postgres_settings.PRIMARY}` may tell more.",
+        )
+    tell(f"archiving to {pgbackrest.DEFAULT_PREFIX} ({time.monotonic() - begun:.1f} s)")
+
+
+def _create(layout: Layout) -> subprocess.CompletedProcess[str]:
+    owner = postgres_install.user()
+    return subprocess.run(
         pgbackrest.stanza_create(
             postgres_settings.archive_config(layout), postgres_settings.STANZA
         ),
@@ -159,12 +177,10 @@ def create_stanza(layout: Layout, tell: Callable[[str], None]) -> None:
         group=owner,
         extra_groups=[] if owner else None,
     )
-    if done.returncode:
-        raise ServerRefused(
-            f"pgBackRest can't make its stanza: {done.stderr.strip()}",
-            hint=f"`flowrexctl dev logs {postgres_settings.PRIMARY}` may tell more.",
-        )
-    tell(f"archiving to {pgbackrest.DEFAULT_PREFIX} ({time.monotonic() - begun:.1f} s)")
+
+
+def _lock_dir(layout: Layout) -> Path:
+    return layout.data(postgres_settings.PRIMARY) / "pgbackrest-lock"
 
 
 def _authority(layout: Layout) -> Path:

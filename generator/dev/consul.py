@@ -132,11 +132,18 @@ def forget_services(data: Path) -> None:
 
 
 def problem(node: Node) -> str | None:
-    """Return why a node's Consul is not ready, or None where it is: it knows the leader."""
+    """Return why a node's Consul is not ready, or None where it is.
+
+    It is when it answers a consistent read: its servers have a leader, and that one has caught up
+    with what was written before it was elected.
+    """
+    url = f"http://{HOST}:{node.consul_http}/v1/catalog/nodes?consistent"
     try:
-        answer = api.call(f"http://{HOST}:{node.consul_http}/v1/status/leader", timeout_s=3)
+        answer = api.call(url, timeout_s=3)
     except ServerUnreachable as error:
         return error.message
-    if not answer.ok:
-        return f"it answers HTTP {answer.status}"
-    return None if answer.body else "it has no leader yet"
+    if answer.ok:
+        return None
+    if answer.status == 500:
+        return "it has no leader yet, or one that has not caught up"
+    return f"it answers HTTP {answer.status}"

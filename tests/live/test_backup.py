@@ -16,7 +16,9 @@ from flowrex.backup_state import BackupState, parse
 from flowrex.consul import ConsulClient
 from flowrex.secret import Secret
 from generator.bootstrap.postgres import Server
-from tests.cluster import Cluster, eventually
+from generator.bootstrap.resolve import target_of
+from generator.environment import load
+from tests.cluster import ROOT, Cluster, eventually
 
 pytestmark = pytest.mark.usefixtures("given_back")
 
@@ -119,6 +121,45 @@ def test_a_restore_brings_back_what_was_and_keeps_what_is(cluster: Cluster) -> N
             server.execute(f"DROP DATABASE {done['kept_as']} WITH (FORCE)", transactional=False)
 
 
+def test_a_vault_that_is_sealed_in_the_middle_of_a_dump_makes_no_bad_backup(
+    cluster: Cluster, admin: Server
+) -> None:
+    before = {one["name"] for one in document(cluster, "list")["backups"]}
+    # Several seconds of dumping.
+    admin.execute(
+        "SET ROLE flowrex_owner",
+        "CREATE TABLE wide AS SELECT i, (SELECT string_agg(md5(random()::text), '')"
+        " FROM generate_series(i, i + 31)) AS words FROM generate_series(1, 120000) AS i",
+        "RESET ROLE",
+    )
+    try:
+        eventually(lambda: _on_replica(cluster, "SELECT to_regclass('wide')"), what="its replica")
+        config = cluster.state / "config" / "agent.yaml"
+        dump = subprocess.Popen(
+            [AGENT, "backup", "now", "--config", config],
+            env=cluster.environ(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        copying = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY public.wide%'"
+        eventually(lambda: _on_replica(cluster, copying), every=0.02, what="the dump of the table")
+        environ = {"FLOWREX_DEV_DIR": str(cluster.state)}
+        vault = target_of(load(ROOT, "dev", environ=environ), ROOT, environ=environ).vault
+        vault.write("sys/seal")
+        out, _ = dump.communicate(timeout=180)
+        assert dump.returncode in {0, 6}, out
+        assert "Traceback" not in out
+        assert "sealed" in out
+        cluster.run("dev", "up", "--nodes", "2", timeout=600)
+        after = document(cluster, "list")["backups"]
+        for name in {one["name"] for one in after} - before:
+            assert document(cluster, "verify", name)["good"] is True
+        assert document(cluster, "verify", document(cluster, "now")["name"])["good"] is True
+    finally:
+        admin.execute("DROP TABLE wide")
+
+
 def test_no_password_is_ever_in_the_arguments_of_a_process(cluster: Cluster) -> None:
     seen: set[str] = set()
     dump = subprocess.Popen(
@@ -137,6 +178,14 @@ def test_no_password_is_ever_in_the_arguments_of_a_process(cluster: Cluster) -> 
     ours = [line for line in seen if "pg_dump" in line or "psql" in line]
     assert any("--snapshot=" in line for line in ours)
     assert not any("password=" in line or "postgresql://" in line for line in ours)
+
+
+def _on_replica(cluster: Cluster, sql: str) -> object:
+    password = (cluster.state / "secrets" / "postgres-superuser").read_text().strip()
+    dsn = f"postgresql://postgres:{password}@127.0.0.1:{cluster.base + 33}/flowrex"
+    with Server(Secret(dsn)) as server:
+        row = server.row(sql)
+    return row[0] if row else None
 
 
 def _answers(cluster: Cluster) -> bool:

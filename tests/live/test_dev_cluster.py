@@ -304,6 +304,14 @@ def test_down_leaves_nothing_where_recorded_pids_are_of_an_earlier_boot(up: Clus
     assert traces(up, allocations) == []
 
 
+def test_a_lock_that_a_killed_agent_left_is_no_obstacle(up: Cluster) -> None:
+    up.run("dev", "down")
+    lock = up.state / "data/postgres/pgbackrest-lock/flowrex-archive.lock"
+    lock.unlink(missing_ok=True)
+    lock.touch(mode=0o600)  # this user's, as the agent is
+    up.run("dev", "up")
+
+
 def test_data_persists_over_down_and_up(up: Cluster) -> None:
     psql(up, BASE + 32, "DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 'pg' AS value")
     consul(up, "/v1/kv/flowrex/test", "PUT", "consul")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -47,9 +47,15 @@ def moments(database: Database) -> dict[str, str]:
 
 def rows(database: Database, to: str) -> list[int]:
     """Restore into a scratch cluster and return the rows that are there."""
-    folder = Path(mkdtemp(prefix="flowrex-scratch-", dir="/tmp")) / "data"
-    folder.parent.chmod(0o755)
-    database.agent("physical", "restore", "--to", to, "--into", str(folder))
+    with TemporaryDirectory(prefix="flowrex-scratch-", dir="/tmp") as name:
+        folder = Path(name) / "data"
+        folder.parent.chmod(0o755)
+        database.agent("physical", "restore", "--to", to, "--into", str(folder))
+        return restored_rows(database, folder)
+
+
+def restored_rows(database: Database, folder: Path) -> list[int]:
+    """Run the scratch cluster, and insist that it is one."""
     password = (database.cluster.state / "secrets/postgres-superuser").read_text().strip()
     (port,) = free_ports(1)
     with started(folder, port):

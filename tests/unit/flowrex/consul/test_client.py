@@ -51,15 +51,26 @@ def test_a_blocking_query_may_take_its_wait_a_sixteenth_and_the_timeout(
 ) -> None:
     server.get(KEY, json=[], headers={"X-Consul-Index": "8"})
     client().kv_wait("flowrex/emergency", 7, 32)
-    assert server.last_request.qs == {"index": ["7"], "wait": ["32000ms"]}
+    assert server.last_request.qs == {
+        "consistent": ["1"], "index": ["7"], "wait": ["32000ms"],
+    }  # fmt: skip
     assert server.last_request.timeout > 32 + 2
+
+
+def test_a_key_is_never_read_from_a_leader_that_has_not_caught_up(
+    server: requests_mock.Mocker,
+) -> None:
+    # Without a leader's word that it is one, a switch that is on could be read as not there.
+    server.get(KEY, json=[], headers={"X-Consul-Index": "8"})
+    client().kv_get("flowrex/emergency")
+    assert server.last_request.qs == {"consistent": ["1"]}
 
 
 def test_a_plain_read_does_not_wait(server: requests_mock.Mocker) -> None:
     server.get(KEY, status_code=404, headers={"X-Consul-Index": "8"})
     assert client().kv_wait("flowrex/emergency", 0, 32) == (None, 8)
     assert server.last_request.timeout == 5
-    assert server.last_request.qs == {}
+    assert server.last_request.qs == {"consistent": ["1"]}
 
 
 def test_an_index_that_went_backwards_is_answered_as_zero(server: requests_mock.Mocker) -> None:
