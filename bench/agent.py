@@ -23,7 +23,12 @@ SETTLE_S = 45.0
 # Each of its intervals several times.
 MEASURE_S = 120.0
 # What `flowrexctl dev up` shortens.
-SHORTENED = (("status", "interval"), ("consul", "service_ttl"), ("vault", "check_interval"))
+SHORTENED = {
+    "status": ("interval",),
+    "consul": ("service_ttl",),
+    "vault": ("check_interval",),
+    "physical": ("watch_interval", "list_interval"),
+}
 MEMORY_TARGET_MIB = 60.0
 CPU_TARGET_PERCENT = 0.5
 
@@ -61,8 +66,9 @@ def run(cluster: Cluster) -> list[Figure]:
 
 def _at_its_own_intervals(path: Path) -> None:
     settings = yaml.safe_load(path.read_text())
-    for section, name in SHORTENED:
-        settings[section].pop(name, None)
+    for section, names in SHORTENED.items():
+        for name in names:
+            settings[section].pop(name, None)
     path.write_text(yaml.safe_dump(settings))
     command = [sys.executable, "-m", "agents.main", "reload", "--config", path]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -99,13 +99,18 @@ class Retention:
 
 @dataclass(frozen=True)
 class Catalog:
-    """The backups of one database, of one kind, in one bucket."""
+    """The backups of one database, of one kind, in one bucket.
+
+    Manifests are written once, so a list reads each of them once: it is made every half minute, and
+    a year's backups are many. Who opens a backup reads its manifest afresh.
+    """
 
     s3: Callable[[], S3Client]
     bucket: str
     database: str
     kind: str = "logical"
     retention: Retention = field(default_factory=Retention)
+    _known: dict[ObjectEntry, Manifest] = field(default_factory=dict, repr=False, compare=False)
 
     def folder(self, name: str = "") -> str:
         """Return the prefix of a backup's objects, or of all of them."""
@@ -115,8 +120,13 @@ class Catalog:
         """Return every backup, oldest first, and what is left of others."""
         groups = _grouped(self.s3().list(self.bucket, self.folder()), self.folder())
         whole = {name: group for name, group in groups.items() if names.MANIFEST in group}
-        with ThreadPoolExecutor(_READERS, thread_name_prefix="catalog") as pool:
-            backups = list(pool.map(lambda item: self._backup(*item), whole.items()))
+        for gone in self._known.keys() - {group[names.MANIFEST] for group in whole.values()}:
+            self._known.pop(gone, None)
+        if len(self._known) == len(whole):
+            backups = [self._backup(*item) for item in whole.items()]
+        else:
+            with ThreadPoolExecutor(_READERS, thread_name_prefix="catalog") as pool:
+                backups = list(pool.map(lambda item: self._backup(*item), whole.items()))
         rests = [
             Rest(name, max(one.modified for one in group.values()), _keys(group))
             for name, group in groups.items()
@@ -172,7 +182,7 @@ class Catalog:
         )
         size = sum(one.size for one in group.values())
         try:
-            manifest = self.read(name)
+            manifest = self._manifest(name, group[names.MANIFEST])
             for file in manifest.files:
                 entry = group.get(file.key.removeprefix(self.folder(name)))
                 if entry is None or entry.size != file.stored_size:
@@ -181,6 +191,12 @@ class Catalog:
         except (ManifestBroken, NotFound) as error:
             return Backup(name, None, error.message, found, size)
         return Backup(name, manifest, "", found, size)
+
+    def _manifest(self, name: str, entry: ObjectEntry) -> Manifest:
+        if (known := self._known.get(entry)) is not None:
+            return known
+        manifest = self._known[entry] = self.read(name)
+        return manifest
 
     def _parsed(self, name: str, content: bytes) -> Manifest:
         where = f"{self.folder(name)}{names.MANIFEST}"

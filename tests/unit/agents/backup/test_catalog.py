@@ -37,6 +37,20 @@ def test_a_manifest_is_written_once() -> None:
         books.write(manifest(size=8))
 
 
+def test_a_list_reads_each_manifest_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    books, s3 = catalog()
+    write(books, s3)
+    asked: list[str] = []
+    get = s3.get
+    monkeypatch.setattr(s3, "get", lambda bucket, key: asked.append(key) or get(bucket, key))
+    first = books.list()
+    assert books.list() == first
+    assert len(asked) == 1
+    later = write(books, s3, NOON + timedelta(days=1))
+    assert [one.name for one in books.list().backups][-1] == later
+    assert len(asked) == 2
+
+
 class TestGood:
     def test_only_what_was_looked_at_and_found_right_is(self) -> None:
         books, s3 = catalog()
