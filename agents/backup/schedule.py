@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
+from cronsim import CronSim
 
+from agents.settings import checks
 from flowrex.errors import ConfigurationError
 
 # A clock that is so far behind the last run was put right, or is wrong; either way the last run
@@ -38,19 +39,11 @@ class Schedule:
         Raises:
             ConfigurationError: it is no cron expression, or there is no such time zone.
         """
-        try:
-            ZoneInfo(self.zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ConfigurationError(
-                f"{self.zone!r} is no time zone; expected one like Europe/Berlin or UTC"
-            ) from error
-        try:
-            next(CronSim(self.cron, datetime(2026, 1, 1)))
-        except (CronSimError, StopIteration) as error:
-            raise ConfigurationError(
-                f"{self.cron!r} is no cron expression that ever comes due: {error}",
-                hint="Five fields: minute, hour, day, month, weekday; `15 2 * * *` is 02:15.",
-            ) from error
+        for check, text in ((checks.zone, self.zone), (checks.cron, self.cron)):
+            try:
+                check(text)
+            except ValueError as error:
+                raise ConfigurationError(f"{text!r} is {error}") from error
 
     @property
     def lateness(self) -> timedelta:

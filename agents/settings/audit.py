@@ -9,8 +9,7 @@ from datetime import timedelta
 from typing import Literal
 
 from flowrex.audit.proof import AGENT_CATEGORY
-from flowrex.errors import ConfigurationError
-from flowrex.settings.declare import Duration, setting
+from flowrex.settings.declare import Duration, WrongSetting, setting
 
 _RULE = re.compile(r"([1-9][0-9]{0,4})d( move)?")
 _CLASS = re.compile(r"[a-z][a-z0-9_]*")
@@ -97,14 +96,22 @@ class Audit:
         """Check what no single setting shows."""
         for name in self.sources:
             if not _CLASS.fullmatch(name) or name == AGENT_CATEGORY:
-                raise _wrong("sources", f"{name!r} can't be a class", "Use lower-case letters.")
+                raise WrongSetting(
+                    "sources",
+                    f"has {name!r}, which can't be a class",
+                    hint="Use lower-case letters.",
+                )
             if name not in self.retention:
-                raise _wrong(
-                    "retention", f"the class {name!r} is missing", f"Say, for example, {name}: 400d"
+                raise WrongSetting(
+                    "retention",
+                    f"does not have the class {name!r}",
+                    hint=f"Say, for example, {name}: 400d",
                 )
         kept = self.kept()
         if any(rule.move for rule in kept.values()) and not self.archive_bucket:
-            raise _wrong("archive_bucket", "is empty, and a class is to be moved there", "Name it.")
+            raise WrongSetting(
+                "archive_bucket", "is empty, and a class is to be moved there", hint="Name it."
+            )
 
     def patterns(self) -> dict[str, list[str]]:
         """Return the glob patterns by class."""
@@ -121,18 +128,16 @@ class Audit:
         Those tell which segments were removed, and why the chain may have gaps, so they stay.
 
         Raises:
-            ConfigurationError: a rule can't be read.
+            WrongSetting: a rule can't be read.
         """
         rules = {}
         for name, text in self.retention.items():
             found = _RULE.fullmatch(text)
             if found is None:
-                raise _wrong(
-                    "retention", f"{name} is {text!r}", "Write it like 1827d or 1827d move."
+                raise WrongSetting(
+                    "retention",
+                    f"has {text!r} for {name}",
+                    hint="Write it like 1827d or 1827d move.",
                 )
             rules[name] = Retention(timedelta(days=int(found[1])), move=bool(found[2]))
         return rules
-
-
-def _wrong(name: str, message: str, hint: str) -> ConfigurationError:
-    return ConfigurationError(f"audit.{name}: {message}", hint=hint)

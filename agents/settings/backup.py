@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from agents.settings.checks import cron, some_time, zone
 from flowrex.settings.declare import Duration, setting
 
 _NAME = r"[a-z_][a-z0-9_]*"
@@ -42,11 +43,11 @@ class Postgres:
 class Schedules:
     """When things are done: five fields, as cron has them, in `zone`."""
 
-    zone: str = setting("Time zone of all of them.")
+    zone: str = setting("Time zone of all of them.", check=zone)
     jitter: Duration = setting("Most time by which a run is late, so that nodes do not meet.")
-    backup: str = setting("A backup.")
-    drill: str = setting("A restore of the newest backup into a scratch server.")
-    prune: str = setting("The deletion of what retention lets go.")
+    backup: str = setting("A backup.", check=cron)
+    drill: str = setting("A restore of the newest backup into a scratch server.", check=cron)
+    prune: str = setting("The deletion of what retention lets go.", check=cron)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,9 @@ class Backup:
     scratch_dir: str | None = setting(
         "Folder that drills restore into; null: below the state folder.", pattern=_FOLDER
     )
-    drill_limit: Duration = setting("Time after which a drill is given up, and has failed.")
+    drill_limit: Duration = setting(
+        "Time after which a drill is given up, and has failed.", check=some_time
+    )
     postgres: Postgres = setting("")
     schedule: Schedules = setting("")
     retention: Retention = setting("")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agents.settings.checks import cron, some_time, zone
 from flowrex.settings.declare import Duration, setting
 
 _NAME = r"[a-z0-9][a-z0-9_-]*"
@@ -33,15 +34,23 @@ class Physical:
     prefix: str = setting("Path of the repository in the backups' bucket.", pattern=r"/[^/].*")
     secret: str = setting("Path, below Vault's KV mount, of the secret that has `passphrase`.")
     processes: int = setting("Processes that compress and send.", minimum=1, maximum=64)
-    time_zone: str = setting("Time zone of the schedules, by its IANA name.")
-    full: str = setting("When a full backup is taken, as a cron expression.")
-    diff: str = setting("When a differential one is taken.")
-    check: str = setting("When a segment is sent all the way, as a proof.")
-    verify: str = setting("When every byte of the repository is read again.")
+    time_zone: str = setting("Time zone of the schedules, by its IANA name.", check=zone)
+    full: str = setting("When a full backup is taken, as a cron expression.", check=cron)
+    diff: str = setting("When a differential one is taken.", check=cron)
+    check: str = setting("When a segment is sent all the way, as a proof.", check=cron)
+    verify: str = setting("When every byte of the repository is read again.", check=cron)
     jitter: Duration = setting("Time by which each start is put off at random, at most.")
-    watch_interval: Duration = setting("Time between two looks at PostgreSQL's archiver.")
-    list_interval: Duration = setting("Time between two looks for gaps in the archive.")
-    rpo: Duration = setting("Most time of changes that may be lost; beyond it is an alarm.")
+    watch_interval: Duration = setting(
+        "Time between two looks at PostgreSQL's archiver.", check=some_time
+    )
+    list_interval: Duration = setting(
+        "Time between two looks for gaps in the archive.", check=some_time
+    )
+    rpo: Duration = setting(
+        "Most time of changes that may be lost; beyond it is an alarm.", check=some_time
+    )
     retention_days: int = setting("Days for which every moment stays restorable.", minimum=1)
-    io_timeout: Duration = setting("Time for which pgBackRest waits for an answer of the store.")
-    limit: Duration = setting("Time that one backup or one verification may take.")
+    io_timeout: Duration = setting(
+        "Time for which pgBackRest waits for an answer of the store.", check=some_time
+    )
+    limit: Duration = setting("Time that one backup or one verification may take.", check=some_time)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flowrex.settings.declare import Duration, setting
+from agents.settings.checks import cron, zone
+from flowrex.settings.declare import Duration, WrongSetting, setting
 
 _URL = r"https?://.+"
 
@@ -37,10 +38,20 @@ class Snapshots:
     """Snapshots, on one of the nodes that have the servers."""
 
     enabled: bool = setting("Whether this node takes any.")
-    time_zone: str = setting("Time zone of the schedule, by its IANA name.")
-    schedule: str = setting("When they are taken, as a cron expression.")
+    time_zone: str = setting("Time zone of the schedule, by its IANA name.", check=zone)
+    schedule: str = setting("When they are taken, as a cron expression.", check=cron)
     jitter: Duration = setting("Time by which a run is late, at most.")
     consul: bool = setting("Whether Consul's is taken; needs the credential consul-snapshot-token.")
     vault: bool = setting("Whether Vault's is taken; needs the credential snapshot-escrow-key.")
     nomad: Nomad = setting("")
     redis: Redis = setting("")
+
+    def __post_init__(self) -> None:
+        """Check what no single setting shows."""
+        taken = (self.consul, self.vault, self.nomad.enabled, self.redis.enabled)
+        if self.enabled and not any(taken):
+            raise WrongSetting(
+                "enabled",
+                "is true, and of none of the servers is a snapshot taken",
+                hint="Name one.",
+            )

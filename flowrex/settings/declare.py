@@ -1,4 +1,7 @@
-"""How a setting is declared: a field of a frozen dataclass, with what it does and its limits."""
+"""How a setting is declared: a field of a frozen dataclass, with what it does and its limits.
+
+What no single setting shows, a section checks in its `__post_init__`, by raising `WrongSetting`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,23 @@ def setting(doc: str, **limits: Any) -> Any:
 
     Args:
         doc: what it does, with its unit, for the reference page.
-        limits: `minimum`, `maximum` (numbers) or `pattern` (a regular expression for the whole).
+        limits: `minimum`, `maximum` (numbers), `pattern` (a regular expression for the whole), or
+            `check` (a function that raises `ValueError` with what is wrong with the text).
     """
     return field(metadata={"doc": doc, **limits})
+
+
+class WrongSetting(ValueError):
+    """A setting does not go with the others of its section; it is told with its file and line."""
+
+    def __init__(self, name: str, message: str, *, hint: str | None = None) -> None:
+        """Name the setting that is to be corrected.
+
+        Args:
+            name: the field.
+            message: what is wrong with its value, to follow the setting's name.
+            hint: what to do.
+        """
+        super().__init__(message)
+        self.name = name
+        self.hint = hint

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from flowrex.settings.declare import Duration
+from flowrex.settings.declare import Duration, WrongSetting
 from flowrex.settings.source import Value
 
 _DURATION = re.compile(r"(?=.)([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?")
@@ -91,7 +91,11 @@ def _section(model: type, value: Value, path: str, reference: str, **given: obje
             arguments[field.name] = _section(kind, item, where, reference)  # type: ignore[arg-type]
         else:
             arguments[field.name] = convert(kind, item, where, field.metadata)
-    built: object = model(**arguments)
+    try:
+        built: object = model(**arguments)
+    except WrongSetting as error:
+        where = _join(path, error.name)
+        raise value.content[error.name].error(f"{where} {error}", hint=error.hint) from error
     return built
 
 
@@ -102,7 +106,7 @@ def convert(kind: Any, value: Value, path: str, limits: Mapping[str, Any]) -> ob
         kind: the declared type.
         value: what was written.
         path: the setting's name, for the message.
-        limits: `minimum`, `maximum`, `pattern` of the declaration.
+        limits: `minimum`, `maximum`, `pattern`, `check` of the declaration.
     """
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
@@ -145,6 +149,11 @@ def _scalar(kind: Any, value: Value, path: str, limits: Mapping[str, Any]) -> ob
     pattern = limits.get("pattern")
     if pattern is not None and not re.fullmatch(pattern, content):
         raise value.error(f"{path} is {content!r}; expected a value of the form {pattern}")
+    if (check := limits.get("check")) is not None:
+        try:
+            check(content)
+        except ValueError as error:
+            raise value.error(f"{path} is {content!r}, {error}") from error
     return content
 
 

@@ -34,11 +34,17 @@ def test_patterns_and_rules_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("audit:\n  retention: {trading: 5y}\n", "trading is '5y'"),
-        ("audit:\n  retention: {trading: 0d}\n", "trading is '0d'"),
-        ("audit:\n  sources: {access: /a}\n", "the class 'access' is missing"),
-        ("audit:\n  sources: {agent: /a}\n", "'agent' can't be a class"),
-        ("audit:\n  retention: {trading: 5d move}\n", "archive_bucket: is empty"),
+        (
+            "audit:\n  retention: {trading: 5y}\n",
+            "agent.yaml:2: audit.retention has '5y' for trading",
+        ),
+        ("audit:\n  retention: {trading: 0d}\n", "has '0d' for trading"),
+        ("audit:\n  sources: {access: /a}\n", "audit.retention does not have the class 'access'"),
+        (
+            "audit:\n  sources: {agent: /a}\n",
+            "agent.yaml:2: audit.sources has 'agent', which can't be a class",
+        ),
+        ("audit:\n  retention: {trading: 5d move}\n", "audit.archive_bucket is empty"),
         ("audit:\n  longest_line: 10\n", "agent.yaml:2: audit.longest_line is 10"),
         ("audit:\n  sinks: {}\n", "agent.yaml:2: unknown setting 'audit.sinks'"),
     ],
