@@ -30,6 +30,10 @@ DESCRIPTIONS = {
     "holds it, from where, since when and for what.",
     f"{LOCKS}backup/<database>": "Held by the agent that backs `<database>` up, so that one node "
     "does it at a time.",
+    f"{LOCKS}backup/physical/<stanza>": "Held by the agent that takes a physical backup, verifies "
+    "the repository, or restores from it for a drill.",
+    f"{LOCKS}backup/snapshots/<env>/<server>": "Held by the agent that takes a snapshot of "
+    "`<server>`, or deletes old ones.",
     f"{LOCKS}flatten": "Held by the worker that cancels orders and closes positions.",
     f"{RELEASES}<env>/<id>": "One release's record: who, when, which job versions, and how it "
     "ended.",
@@ -54,6 +58,21 @@ def deploy_lock(environment: str) -> str:
 def backup_lock(database: str) -> str:
     """Return the key that an agent holds while it backs `database` up."""
     return f"{LOCKS}backup/{database}"
+
+
+def physical_lock(stanza: str) -> str:
+    """Return the key that an agent holds while it works on the physical backups of `stanza`."""
+    return f"{LOCKS}backup/physical/{stanza}"
+
+
+def snapshot_lock(environment: str, kind: str) -> str:
+    """Return the key that an agent holds while it takes a snapshot.
+
+    Args:
+        environment: whose.
+        kind: of which server.
+    """
+    return f"{LOCKS}backup/snapshots/{environment}/{kind}"
 
 
 def flatten_lock() -> str:

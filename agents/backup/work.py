@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from agents import lock
 from agents.backup import drill as drills
-from agents.backup import fill, local, lock, prune, restore, swap, take, verify
+from agents.backup import fill, local, prune, restore, swap, take, verify
 from agents.backup.access import Access, Server
 from agents.backup.catalog import Catalog, Listing
 from agents.backup.datakey import KeyRing
@@ -297,7 +298,8 @@ class Backups:
 
     @contextmanager
     def _locked(self, what: str, hands: Hands) -> Iterator[Tick]:
-        with lock.hold(self.consul, self.database, self.node, what) as held:
+        key = consul_keys.backup_lock(self.database)
+        with lock.hold(self.consul, key, self.database, self.node, what) as held:
 
             def tick() -> None:
                 held.check()

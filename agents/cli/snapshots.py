@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from agents.cli.options import config_option, json_option
+from agents.cli.surroundings import surroundings
 from flowrex.command.output import emit, interactive, say, show, table
 
 if TYPE_CHECKING:
@@ -46,6 +45,7 @@ def take(kind: str, config: Path, as_json: bool) -> None:
       flowrex-agent snapshots take vault
     """
     manifest = _at_hand(config).take(kind, "manual")
+    assert manifest is not None
     if as_json:
         emit(manifest.document())
         return
@@ -142,21 +142,6 @@ def restore(kind: str, name: str, yes_replace: str | None, config: Path) -> None
 
 
 def _at_hand(config: Path) -> Snapshots:
-    from agents.clock import SystemClock
-    from agents.context import Context
-    from agents.credentials.clients import Clients
-    from agents.credentials.files import Files
-    from agents.settings import load
     from agents.snapshots.work import Snapshots
 
-    settings = load(config)
-    clients = Clients(settings, Files.of(os.environ, settings.credentials_dir), SystemClock())
-    return Snapshots.of(
-        Context(
-            settings=settings,
-            node=settings.node or socket.gethostname(),
-            consul=clients.consul,
-            vault=clients.vault,
-            s3=clients.s3,
-        )
-    )
+    return Snapshots.of(surroundings(config))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from agents.backup.schedule import Schedule
 from agents.context import Context
+from agents.physical import alone
 from agents.physical.alarms import Alarms
 from agents.physical.archiver import Alarm
 from agents.physical.expiry import refusal
@@ -17,8 +18,9 @@ from agents.physical.stanza import Stanza
 from agents.physical.state import State
 from agents.physical.watch import Watch
 from agents.task import Beat
+from flowrex import keys
 from flowrex.duration import seconds
-from flowrex.errors import ConfigurationError, FlowrexError
+from flowrex.errors import ConfigurationError, FlowrexError, LockHeld
 from flowrex.pgbackrest import BackupType
 
 log = logging.getLogger(__name__)
@@ -27,6 +29,8 @@ _TICK_S = 15.0
 # What failed is tried again after so long, twice as long each time, up to an hour.
 _AGAIN_S = 60.0
 _AGAIN_MAX_S = 3600.0
+# What another node, or an operator, is at is looked at again after so long.
+_HELD_S = 120.0
 
 
 @dataclass
@@ -38,6 +42,7 @@ class Duty:
         schedule: when.
         last: returns when it was last begun.
         work: does it.
+        alone: whether only one node may do it at a time.
         failures: how often it failed in a row.
         not_before: monotonic seconds before which it is not tried again.
     """
@@ -45,7 +50,8 @@ class Duty:
     name: str
     schedule: Schedule
     last: Callable[[], datetime | None]
-    work: Callable[[], Awaitable[None]]
+    work: Callable[[], Coroutine[Any, Any, None]]
+    alone: bool = True
     failures: int = 0
     not_before: float = 0.0
     problem: list[Alarm] = field(default_factory=list)
@@ -88,7 +94,13 @@ class Upkeep:
         self._duties = (
             Duty("full backup", schedule("full", chosen.full), self._last_full, self._full),
             Duty("diff backup", schedule("diff", chosen.diff), self._last_any, self._diff),
-            Duty("check", schedule("check", chosen.check), lambda: state.checked_at, self._check),
+            Duty(
+                "check",
+                schedule("check", chosen.check),
+                lambda: state.checked_at,
+                self._check,
+                alone=False,
+            ),
             Duty(
                 "verify",
                 schedule("verify", chosen.verify),
@@ -124,9 +136,14 @@ class Upkeep:
         log.info("begins", extra={"duty": duty.name})
         begun = self._context.clock.monotonic()
         try:
-            await duty.work()
+            if not await self._work(duty):
+                return
         except ConfigurationError:
             raise
+        except LockHeld as error:
+            log.info("another one is at it", extra={"duty": duty.name, "why": error.message})
+            duty.not_before = self._context.clock.monotonic() + _HELD_S
+            return
         except FlowrexError as error:
             duty.failures += 1
             wait_s = min(_AGAIN_MAX_S, _AGAIN_S * 2 ** (duty.failures - 1))
@@ -139,6 +156,25 @@ class Upkeep:
             self._done = f"{duty.name} in {took_s:.0f} s"
             log.info("ended", extra={"duty": duty.name, "took_s": round(took_s, 1)})
         self._alarms.report(duty.name, duty.problem)
+
+    async def _work(self, duty: Duty) -> bool:
+        """Do it, and tell whether there was anything to do."""
+        if not duty.alone:
+            await duty.work()
+            return True
+        context = self._context
+        name = self._stanza.name
+        key = keys.physical_lock(name)
+        async with alone.held(
+            context.consul, key, f"the stanza {name}", context.node, duty.name
+        ) as lock:
+            # Whoever had the lock before may have done it.
+            self._watch.look_again()
+            await self._watch.look()
+            if not self._due(duty):
+                return False
+            await alone.watched(duty.work(), lock.check)
+            return True
 
     # The duties
 
@@ -191,10 +227,22 @@ class Upkeep:
         if why is not None:
             log.warning("nothing was deleted", extra={"why": why})
             return
-        said = await self._stanza.expire(dry_run=False)
+        try:
+            said = await self._expired()
+        except LockHeld as error:
+            # A restore may be reading what would go.
+            self._expiry = error.message
+            log.info("nothing was deleted", extra={"why": error.message})
+            return
         self._state.expired_at = self._context.clock.now()
         self._save()
         log.info("what is past its retention was deleted", extra={"pgbackrest": said})
+
+    async def _expired(self) -> str:
+        context, database = self._context, self._stanza.settings.database
+        key = keys.backup_lock(database)
+        async with alone.held(context.consul, key, database, context.node, "expiry") as lock:
+            return await alone.watched(self._stanza.expire(dry_run=False), lock.check)
 
     # What the schedules go by
 

@@ -19,7 +19,7 @@ from agents.snapshots.work import Snapshots
 from agents.task import Beat
 from agents.threads import in_daemon_thread
 from flowrex.duration import seconds
-from flowrex.errors import FlowrexError, PermissionRefused
+from flowrex.errors import FlowrexError, LockHeld, PermissionRefused
 
 log = logging.getLogger(__name__)
 
@@ -92,15 +92,26 @@ class SnapshotTask:
                 if self._schedule.due(state.last, now) > now:
                     continue
                 self._doing = kind
-                self._snapshots.take(kind, "scheduled", tick=self._tick)
-                self._snapshots.prune(kind)
-                self._look(kind, state)
-                state.failures, state.not_before, state.problem = 0, None, ""
-                log.info("a snapshot was taken and read again", extra={"of": kind})
+                self._take(kind, state)
+            except LockHeld as error:
+                log.info("another one is at it", extra={"of": kind, "why": error.message})
+                state.not_before = now + _AGAIN
             except FlowrexError as error:
                 self._failed(kind, state, now, error)
             finally:
                 self._doing = ""
+
+    def _take(self, kind: str, state: _Kind) -> None:
+        def taken_meanwhile() -> bool:
+            self._look(kind, state)
+            now = self._context.clock.now()
+            return self._schedule.due(state.last, now) > now
+
+        if self._snapshots.take(kind, "scheduled", tick=self._tick, unless=taken_meanwhile):
+            log.info("a snapshot was taken and read again", extra={"of": kind})
+            self._snapshots.prune(kind)
+            self._look(kind, state)
+        state.failures, state.not_before, state.problem = 0, None, ""
 
     def _look(self, kind: str, state: _Kind) -> None:
         listing = self._snapshots.list(kind)

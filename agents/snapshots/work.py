@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
 
+from agents import lock
 from agents.backup import manifest as manifests
 from agents.backup import names, prune, stream
 from agents.backup.catalog import Catalog, Listing, Retention
@@ -24,6 +25,8 @@ from agents.credentials.files import Files
 from agents.snapshots.escrow import EscrowKeys
 from agents.snapshots.make import credential, sources
 from agents.snapshots.source import File, Pieces, SnapshotBroken, Source
+from flowrex import keys as consul_keys
+from flowrex.consul import ConsulClient
 from flowrex.errors import ConfigurationError, NotFound, UsageError
 
 ESCROW_KEY = "snapshot-escrow-key"
@@ -36,6 +39,7 @@ class Snapshots:
     Attributes:
         environment: which environment.
         node: this node.
+        consul: gives Consul's client, for the lock.
         sources: what is switched on, by kind.
         catalogs: where each kind is kept.
         keys: what wraps each kind's data keys.
@@ -45,6 +49,7 @@ class Snapshots:
 
     environment: str
     node: str
+    consul: Callable[[], ConsulClient]
     sources: Mapping[str, Source]
     catalogs: Mapping[str, Catalog]
     keys: Mapping[str, KeyRing]
@@ -71,6 +76,7 @@ class Snapshots:
         return cls(
             environment=whole.environment,
             node=context.node,
+            consul=context.consul,
             sources=found,
             catalogs={kind: catalog(kind) for kind in found},
             keys={
@@ -87,18 +93,39 @@ class Snapshots:
             now=context.clock.now,
         )
 
-    def take(self, kind: str, reason: str, *, tick: Callable[[], None] = lambda: None) -> Manifest:
-        """Take a snapshot, and read it again: only then it is good.
+    def take(
+        self,
+        kind: str,
+        reason: str,
+        *,
+        tick: Callable[[], None] = lambda: None,
+        unless: Callable[[], bool] = lambda: False,
+    ) -> Manifest | None:
+        """Take a snapshot, and read it again: only then it is good. One node at a time does it.
 
         Args:
             kind: of what.
             reason: what for, one of `names.REASONS`.
             tick: called with every piece; what it raises ends it, and leaves no snapshot.
+            unless: asked once the lock is held; True: there is nothing to do any more.
+
+        Returns:
+            The manifest; None where there was nothing to do.
 
         Raises:
+            LockHeld: another node takes one.
             ServerUnreachable: the server, Vault or the store is away, or refuses.
             SnapshotBroken: what came is not whole.
         """
+        self._source(kind)
+        with self._locked(kind, f"snapshot {reason}", tick) as watched:
+            if unless():
+                return None
+            manifest = self._take(kind, reason, watched)
+        self.verify(kind, manifest.name, tick=tick)
+        return manifest
+
+    def _take(self, kind: str, reason: str, tick: Callable[[], None]) -> Manifest:
         source, catalog, started = self._source(kind), self.catalogs[kind], self.now()
         name = names.backup_name(reason, started)
         key = self.keys[kind].new()
@@ -120,7 +147,6 @@ class Snapshots:
             tools={"flowrex-agent": version("flowrex")},
         )
         catalog.write(manifests.signed(manifest, key.bytes))
-        self.verify(kind, name, tick=tick)
         return manifest
 
     def list(self, kind: str) -> Listing:
@@ -182,7 +208,21 @@ class Snapshots:
 
     def prune(self, kind: str) -> prune.Pruned:
         """Delete what retention lets go."""
-        return prune.prune(self.catalogs[kind], self.policy, self.now())
+        with self._locked(kind, "prune", lambda: None) as tick:
+            return prune.prune(self.catalogs[kind], self.policy, self.now(), tick=tick)
+
+    @contextmanager
+    def _locked(
+        self, kind: str, what: str, tick: Callable[[], None]
+    ) -> Iterator[Callable[[], None]]:
+        key, subject = consul_keys.snapshot_lock(self.environment, kind), f"the snapshots of {kind}"
+        with lock.hold(self.consul, key, subject, self.node, what) as held:
+
+            def both() -> None:
+                held.check()
+                tick()
+
+            yield both
 
     def _store(
         self,

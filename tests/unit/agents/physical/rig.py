@@ -17,6 +17,7 @@ from agents.settings.load import defaults
 from flowrex.errors import FlowrexError
 from flowrex.secret import Secret
 from flowrex.testing.clock import FakeClock
+from flowrex.testing.consul import FakeConsul
 from flowrex.testing.s3 import FakeS3
 from tests.unit.agents.physical.repository import document
 from tests.unit.agents.physical.test_archiver import QUIET
@@ -62,6 +63,7 @@ class Rig:
     programs: Programs = field(default_factory=Programs)
     clock: FakeClock = field(default_factory=FakeClock)
     s3: FakeS3 = field(default_factory=FakeS3)
+    consul: FakeConsul = field(default_factory=FakeConsul)
     keys: Keys | FlowrexError = field(
         default_factory=lambda: Keys(Secret("words"), Secret("access"), Secret("hidden"))
     )
@@ -82,7 +84,7 @@ class Rig:
         context = Context(
             settings=settings,
             node="node-1",
-            consul=lambda: None,  # type: ignore[arg-type,return-value]
+            consul=lambda: self.consul,  # type: ignore[arg-type,return-value]
             vault=lambda: None,  # type: ignore[arg-type,return-value]
             s3=lambda: self.s3,  # type: ignore[arg-type,return-value]
             clock=self.clock,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from agents import lock
+from agents.physical import alone
 from agents.physical.state import State
+from flowrex import keys
 from flowrex.errors import ServerUnreachable
 from tests.unit.agents.physical.repository import FULL, backup, document
 from tests.unit.agents.physical.rig import BAD, Programs, Rig
@@ -88,6 +92,65 @@ async def test_what_was_done_is_known_after_a_restart(rig: Rig) -> None:
     await rounds(rig)
     again = Rig(rig.folder, Programs(info=FRESH), clock=rig.clock, s3=rig.s3)
     assert await rounds(again) == []
+
+
+async def test_while_another_node_is_at_it_nothing_is_begun_and_that_is_no_alarm(
+    tmp_path: Path,
+) -> None:
+    rig = Rig(tmp_path)
+    key = keys.physical_lock("flowrex")
+    with lock.hold(lambda: rig.consul, key, "it", "node-2", "full backup"):  # type: ignore[arg-type,return-value]
+        assert await rounds(rig) == ["check"], "which disturbs nobody"
+    assert not [name for name in rig.alarms.names if name.endswith("failed")]
+    await rig.clock.advance(121)
+    assert "backup --type=full" in await rounds(rig)
+
+
+async def test_where_consul_is_away_the_lock_can_t_be_had_and_that_is_an_alarm(
+    tmp_path: Path,
+) -> None:
+    rig = Rig(tmp_path)
+    rig.consul.down = True
+    assert await rounds(rig) == ["check"]
+    assert "full backup failed" in rig.alarms.names
+
+
+async def test_what_another_node_did_meanwhile_is_not_done_again(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    await rig.watch.look()
+    rig.archive(2, 3, 4)
+    rig.programs.info = FRESH
+    rig.programs.ran.clear()
+    await rig.upkeep.round()
+    assert not [verb for verb in rig.programs.ran if verb.startswith("backup")]
+
+
+async def test_a_lock_that_is_lost_ends_the_backup(tmp_path: Path) -> None:
+    ended = asyncio.Event()
+
+    async def backup() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    def lost() -> None:
+        raise lock.LockLost("somebody removed it")
+
+    with pytest.raises(lock.LockLost):
+        await alone.watched(backup(), lost)
+    ticks = iter([None, lost])
+    with pytest.raises(lock.LockLost):
+        await alone.watched(backup(), lambda: (one := next(ticks)) and one())
+    assert ended.is_set()
+
+
+async def test_while_a_restore_may_be_reading_nothing_goes(rig: Rig) -> None:
+    key = keys.backup_lock("flowrex")
+    with lock.hold(lambda: rig.consul, key, "flowrex", "node-2", "restore"):  # type: ignore[arg-type,return-value]
+        assert "expire" not in await rounds(rig)
+    assert "restore on node-2" in rig.upkeep.status()["not_expired_because"]
+    assert rig.alarms.names == []
 
 
 def test_an_unreadable_record_means_that_nothing_is_verified(tmp_path: Path) -> None:

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from agents import lock
 from agents.backup.catalog import Catalog
 from agents.backup.retention import Policy
 from agents.context import Context
 from agents.settings.load import defaults
 from agents.snapshots.task import SnapshotTask
 from agents.snapshots.work import Snapshots
+from flowrex import keys
 from flowrex.testing.clock import FakeClock
+from flowrex.testing.consul import FakeConsul
 from flowrex.testing.s3 import FakeS3
 from tests.unit.agents.backup.making import FakeKeys
 from tests.unit.agents.snapshots.test_work import Server
@@ -25,6 +28,7 @@ class Node:
 
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
+        self.consul = FakeConsul()
         self.s3 = FakeS3()
         self.s3.ensure_bucket("backups")
         self.servers = {kind: Server(kind=kind) for kind in ("consul", "nomad")}
@@ -41,6 +45,7 @@ class Node:
         self.work = Snapshots(
             environment="dev",
             node="node-1",
+            consul=lambda: self.consul,  # type: ignore[arg-type,return-value]
             sources=dict(self.servers),
             catalogs={
                 kind: Catalog(lambda: self.s3, "backups", "dev", kind)  # type: ignore[arg-type,return-value]
@@ -112,3 +117,14 @@ def test_how_old_the_newest_good_one_is_is_a_metric(node: Node) -> None:
     assert found["flowrex_snapshot_last_success_timestamp_seconds", "consul"] > 0
     assert ("flowrex_snapshot_last_success_timestamp_seconds", "nomad") not in found
     assert found["flowrex_snapshot_failures_total", "nomad"] == 1
+
+
+def test_while_another_node_takes_one_it_waits_and_that_is_no_failure(node: Node) -> None:
+    key = keys.snapshot_lock("dev", "nomad")
+    with lock.hold(lambda: node.consul, key, "it", "node-2", "snapshot"):  # type: ignore[arg-type,return-value]
+        node.task.round()
+    assert node.counts() == {"consul": 1, "nomad": 0}
+    assert node.task.status()["problem"] == ""
+    node.clock.time += timedelta(minutes=3)
+    node.task.round()
+    assert node.counts() == {"consul": 1, "nomad": 1}

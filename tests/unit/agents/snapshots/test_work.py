@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from agents.backup.catalog import Catalog
+from agents.backup.manifest import Manifest
 from agents.backup.retention import Policy
 from agents.snapshots.source import File, Pieces, SnapshotBroken
 from agents.snapshots.work import Snapshots
 from flowrex.errors import ConfigurationError, ServerUnreachable, UsageError
 from flowrex.testing.clock import FakeClock
+from flowrex.testing.consul import FakeConsul
 from flowrex.testing.s3 import FakeS3
 from tests.unit.agents.backup.making import FakeKeys
 
@@ -57,6 +59,7 @@ class Server:
 class Rig:
     server: Server = field(default_factory=Server)
     s3: FakeS3 = field(default_factory=FakeS3)
+    consul: FakeConsul = field(default_factory=FakeConsul)
     keys: FakeKeys = field(default_factory=FakeKeys)
 
     def __post_init__(self) -> None:
@@ -64,6 +67,7 @@ class Rig:
         self.work = Snapshots(
             environment="dev",
             node="node-1",
+            consul=lambda: self.consul,  # type: ignore[arg-type,return-value]
             sources={"consul": self.server},
             catalogs={"consul": Catalog(lambda: self.s3, "backups", "dev", "consul")},  # type: ignore[arg-type,return-value]
             keys={"consul": self.keys},
@@ -72,9 +76,15 @@ class Rig:
         )
 
 
+def taken(rig: Rig) -> Manifest:
+    made = rig.work.take("consul", "manual")
+    assert made is not None
+    return made
+
+
 def test_a_snapshot_is_sealed_listed_and_good() -> None:
     rig = Rig()
-    made = rig.work.take("consul", "manual")
+    made = taken(rig)
     (listed,) = rig.work.list("consul").backups
     assert (listed.name, listed.good) == (made.name, True)
     assert made.source == "http://127.0.0.1:8500"
@@ -101,7 +111,7 @@ def test_one_that_came_broken_is_listed_as_broken() -> None:
 
 def test_one_that_was_changed_in_the_store_is_not_restored() -> None:
     rig = Rig()
-    made = rig.work.take("consul", "manual")
+    made = taken(rig)
     key = f"consul/dev/{made.name}/snapshot.tgz"
     content = rig.s3.contents("backups")[key]
     rig.s3.corrupt("backups", key, content[:-1] + bytes([content[-1] ^ 1]))
@@ -138,3 +148,17 @@ def test_without_vault_nothing_is_taken() -> None:
 def test_what_is_switched_off_is_named() -> None:
     with pytest.raises(UsageError, match="not switched on"):
         Rig().work.take("redis", "manual")
+
+
+def test_what_another_node_took_while_the_lock_was_waited_for_is_not_taken_again() -> None:
+    rig = Rig()
+    assert rig.work.take("consul", "scheduled", unless=lambda: True) is None
+    assert rig.work.list("consul").backups == ()
+
+
+def test_where_consul_is_away_nobody_knows_who_is_at_it_and_none_is_taken() -> None:
+    rig = Rig()
+    rig.consul.down = True
+    with pytest.raises(ServerUnreachable):
+        rig.work.take("consul", "manual")
+    assert rig.work.list("consul").backups == ()

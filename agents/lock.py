@@ -1,4 +1,4 @@
-"""One node at a time for a database: a lock in Consul that its holder can't leave behind.
+"""One node at a time: a lock in Consul that its holder can't leave behind.
 
 The session lives by its TTL only, so it outlives a blip of the network or of a node's health. While
 Consul does not answer, the holder goes on for as long as nobody else can have the lock.
@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
-from flowrex import keys
 from flowrex.consul import ConsulClient
 from flowrex.errors import FlowrexError, LockHeld, NotFound, ServerUnreachable
 
@@ -33,7 +32,7 @@ class HeldLock:
         self._consul, self._key, self._session, self._ttl_s = consul, key, session, ttl_s
         self._released = threading.Event()
         self._error: FlowrexError | None = None
-        self._thread = threading.Thread(target=self._renew, name="backup-lock", daemon=True)
+        self._thread = threading.Thread(target=self._renew, name="lock", daemon=True)
         self._thread.start()
 
     def check(self) -> None:
@@ -75,24 +74,26 @@ class HeldLock:
     def _lost(self, why: str) -> None:
         self._error = LockLost(
             f"the lock {self._key} was lost: {why}",
-            hint="Another node may back this database up now; the next run does it again.",
+            hint="Another node may be at it now; the next run does it again.",
         )
 
 
 @contextmanager
 def hold(
     consul: Callable[[], ConsulClient],
-    database: str,
+    key: str,
+    subject: str,
     node: str,
     what: str,
     *,
     ttl_s: int = TTL_S,
 ) -> Iterator[HeldLock]:
-    """Hold a database's lock for the length of a block.
+    """Hold a lock for the length of a block.
 
     Args:
         consul: gives the client.
-        database: whose lock.
+        key: the lock, one of those in `flowrex.keys`.
+        subject: what it is of, for those who find it held.
         node: who takes it.
         what: what for, for those who find it held.
         ttl_s: seconds after which a dead holder's lock expires (Consul takes up to twice that).
@@ -101,14 +102,13 @@ def hold(
         LockHeld: another node holds it.
         ServerUnreachable: Consul is away.
     """
-    key = keys.backup_lock(database)
     client = consul()
     session = client.session_create(f"flowrex-agent {what}", ttl_s, behavior="delete")
     try:
         since = datetime.now(UTC).isoformat(timespec="seconds")
         mine = json.dumps({"node": node, "what": what, "since": since})
         if not client.kv_put(key, mine, acquire=session):
-            raise LockHeld(f"{database} is being worked on: {_holder(client, key)}")
+            raise LockHeld(f"{subject} is being worked on: {_holder(client, key)}")
         held = HeldLock(consul, key, session, ttl_s)
     except BaseException:
         with suppress(ServerUnreachable):

@@ -4,10 +4,12 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from agents.backup import lock
+from agents import lock
 from flowrex import keys
 from flowrex.errors import LockHeld, ServerUnreachable
 from flowrex.testing.consul import FakeConsul
+
+KEY = keys.backup_lock("flowrex")
 
 
 @pytest.fixture
@@ -16,7 +18,7 @@ def consul() -> FakeConsul:
 
 
 def hold(consul: FakeConsul, node: str = "node-1") -> AbstractContextManager[lock.HeldLock]:
-    return lock.hold(lambda: consul, "flowrex", node, "backup")
+    return lock.hold(lambda: consul, KEY, "flowrex", node, "backup")  # type: ignore[arg-type,return-value]
 
 
 def renew(held: lock.HeldLock, consul: FakeConsul, ttl_s: float = 0.0) -> None:
@@ -40,7 +42,7 @@ def test_one_node_has_it_and_another_is_told_who(consul: FakeConsul) -> None:
         pass
     with hold(consul, "node-2"):
         pass
-    assert consul.kv_get(keys.backup_lock("flowrex")) is None
+    assert consul.kv_get(KEY) is None
 
 
 def test_it_is_given_back_also_after_an_error(consul: FakeConsul) -> None:
