@@ -48,9 +48,10 @@ def _emergency(context: Context) -> list[Task]:
 
 
 def _notify(context: Context) -> list[Task]:
+    from agents.notify.alarms import Alarming
     from agents.notify.task import Notify
 
-    return [Notify(context)]
+    return [Notify(context), Alarming(context)]
 
 
 def _requests(context: Context) -> list[Task]:

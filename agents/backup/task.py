@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from agents.alarms import FOLDER, Alarm, Alarms
 from agents.backup import names
 from agents.backup.assemble import backups_of
 from agents.backup.catalog import Listing
@@ -66,7 +67,11 @@ class Job:
     def due(self, now: datetime) -> bool:
         """Tell whether it is to be done now."""
         waits = self.not_before is not None and now < self.not_before
-        return not waits and self.schedule.due(self.last, now) <= now
+        return not waits and self.wanted(now)
+
+    def wanted(self, now: datetime) -> bool:
+        """Tell whether its time has come, also where it has to wait after a failure."""
+        return self.schedule.due(self.last, now) <= now
 
     def failed(self, now: datetime, why: str) -> None:
         """Take note of a failure."""
@@ -113,6 +118,7 @@ class BackupTask:
             for job in _JOBS
         }
         self._file = context.state("backup") / "runs.json"
+        self._alarms = Alarms(context.clock, context.state(FOLDER) / "backup.json")
         self._seen = _Seen()
         self._stopping = threading.Event()
         self._ticks = 0
@@ -163,7 +169,9 @@ class BackupTask:
         except FlowrexError as error:
             # Whether a backup is due is in the store; without it there is nowhere to put one.
             self._jobs["backup"].problem = f"the backups can't be listed: {error.message}"
+            self._alarms.report("store", [Alarm("backups unseen", self._jobs["backup"].problem)])
             return
+        self._alarms.report("store", [])
         for name, act in (
             ("backup", self._back_up),
             ("drill", self._drill),
@@ -171,6 +179,9 @@ class BackupTask:
         ):
             if self._jobs[name].due(now):
                 self._attempt(name, act)
+            elif not self._jobs[name].wanted(now):
+                # Another node has done it since.
+                self._alarms.report(name, [])
 
     def _look(self) -> None:
         listing = self._backups.list()
@@ -195,12 +206,15 @@ class BackupTask:
         except FlowrexError as error:
             job.failed(begun, error.message)
             log.error("a job failed", extra={"job": name, "why": error.message, "hint": error.hint})
+            why = " ".join(filter(None, (error.message, error.hint)))
+            self._alarms.report(name, [Alarm(f"{name} failed", why)])
             if isinstance(error, PermissionRefused):
                 self._context.refused()
             if name == "backup":
                 self._seen.state = self._backups.publish(job.problem) or self._seen.state
         else:
             job.succeeded(begun, clock.monotonic() - since)
+            self._alarms.report(name, [])
             self._save()
             with suppress(FlowrexError):  # the next round says it
                 self._look()
@@ -264,5 +278,6 @@ class BackupTask:
 
 
 def _last_scheduled(listing: Listing) -> datetime | None:
-    begun = [names.moment(one.name) for one in listing.backups if one.name.startswith("scheduled_")]
-    return max(begun, default=None)
+    """Return when the last good one was begun: one that is broken, or was never read, is none."""
+    scheduled = [one for one in listing.backups if one.name.startswith("scheduled_") and one.good]
+    return max((names.moment(one.name) for one in scheduled), default=None)

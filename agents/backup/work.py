@@ -141,7 +141,8 @@ class Backups:
             if unless():
                 return None
             manifest = take.take(source, reason, name=name, tick=tick, progress=hands.say)
-        self.verify(manifest.name, hands)
+            # Before the lock is given back: the next node looks whether there is a good one.
+            self.verify(manifest.name, replace(hands, tick=tick))
         self._keep_here(manifest.name, hands)
         return manifest
 

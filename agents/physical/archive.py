@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from agents.physical.archiver import Alarm, Archiver
+from agents.alarms import Alarm
+from agents.physical.archiver import Archiver
 from agents.physical.info import Repository
 from agents.physical.wal import DEFAULT_SEGMENT_BYTES, Gap, Segment, archived, gaps
 

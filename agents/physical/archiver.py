@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agents.alarms import Alarm
 from agents.physical.wal import Segment, position
 from flowrex.errors import ServerRefused
 
@@ -104,19 +105,6 @@ class Archiver:
     def open_segment(self) -> Segment:
         """Return the segment that it writes to now."""
         return Segment.at(self.timeline, position(self.lsn), self.segment_bytes)
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """Something that must not stay so.
-
-    Attributes:
-        name: what kind of thing, one word or two, stable.
-        text: what is wrong and what to do, in a sentence or two.
-    """
-
-    name: str
-    text: str
 
 
 def parse(text: str) -> Archiver:

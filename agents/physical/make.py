@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
+from agents.alarms import FOLDER, Alarms
 from agents.context import Context
 from agents.credentials.files import Files
 from agents.physical import keys
-from agents.physical.alarms import Alarms
 from agents.physical.stanza import Stanza
 from agents.physical.upkeep import Upkeep
 from agents.physical.watch import Watch
@@ -19,6 +19,6 @@ def tasks(context: Context) -> list[Task]:
     settings = context.settings
     files = Files.of(os.environ, settings.credentials_dir)
     stanza = Stanza(settings)
-    alarms = Alarms(context.clock)
+    alarms = Alarms(context.clock, context.state(FOLDER) / "physical.json")
     watch = Watch(context, stanza, alarms, lambda: keys.find(settings, files, context.vault))
     return [watch, Upkeep(context, stanza, watch, alarms)]

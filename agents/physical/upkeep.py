@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from agents.alarms import Alarm, Alarms
 from agents.backup.schedule import Schedule
 from agents.context import Context
 from agents.physical import alone
-from agents.physical.alarms import Alarms
-from agents.physical.archiver import Alarm
 from agents.physical.expiry import refusal
 from agents.physical.stanza import Stanza
 from agents.physical.state import State

@@ -7,11 +7,11 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from agents.alarms import Alarm, Alarms
 from agents.context import Context
 from agents.physical import archive, archiver
-from agents.physical.alarms import Alarms
 from agents.physical.archive import Listing
-from agents.physical.archiver import Alarm, Archiver
+from agents.physical.archiver import Archiver
 from agents.physical.info import Repository
 from agents.physical.keys import Keys
 from agents.physical.stanza import Stanza

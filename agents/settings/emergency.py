@@ -60,6 +60,14 @@ class Mail:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Alarms:
+    """What is told of alarms: of the archive of WAL, of backups, drills and snapshots."""
+
+    enabled: bool = setting("Whether each is told, once when it is raised and once when over.")
+    after: Duration = setting("Time for which it must have stood; what is over sooner is not told.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Notify:
     """Whom the agent tells."""
 
@@ -68,5 +76,6 @@ class Notify:
     give_up: Duration = setting(
         "Age at which a message that could not be sent is put aside, and logged."
     )
+    alarms: Alarms = setting("")
     webhook: Webhook = setting("")
     mail: Mail = setting("")

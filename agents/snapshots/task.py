@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from agents.alarms import FOLDER, Alarm, Alarms
 from agents.backup import names
 from agents.backup.catalog import Listing
 from agents.backup.schedule import Schedule
@@ -69,6 +70,7 @@ class SnapshotTask:
             chosen.schedule, chosen.time_zone, jitter, f"{context.node}/snapshots"
         )
         self._kinds = {kind: _Kind() for kind in self._snapshots.sources}
+        self._alarms = Alarms(context.clock, context.state(FOLDER) / "snapshots.json")
         self._doing = ""
         self._ticks = 0
         self._stopping = threading.Event()
@@ -90,6 +92,7 @@ class SnapshotTask:
             try:
                 self._look(kind, state)
                 if self._schedule.due(state.last, now) > now:
+                    self._alarms.report(kind, [])  # another node has taken it since
                     continue
                 self._doing = kind
                 self._take(kind, state)
@@ -112,6 +115,7 @@ class SnapshotTask:
             self._snapshots.prune(kind)
             self._look(kind, state)
         state.failures, state.not_before, state.problem = 0, None, ""
+        self._alarms.report(kind, [])
 
     def _look(self, kind: str, state: _Kind) -> None:
         listing = self._snapshots.list(kind)
@@ -125,6 +129,8 @@ class SnapshotTask:
         state.problem = error.message
         state.not_before = now + min(_AGAIN * 2 ** (state.failures - 1), _AGAIN_MOST)
         log.error("a snapshot failed", extra={"of": kind, "why": error.message, "hint": error.hint})
+        why = " ".join(filter(None, (error.message, error.hint)))
+        self._alarms.report(kind, [Alarm(f"{kind} snapshot failed", why)])
         if isinstance(error, PermissionRefused):
             self._context.refused()
 

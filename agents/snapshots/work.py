@@ -122,8 +122,9 @@ class Snapshots:
             if unless():
                 return None
             manifest = self._take(kind, reason, watched)
-        self.verify(kind, manifest.name, tick=tick)
-        return manifest
+            # Before the lock is given back: the next node looks whether there is a good one.
+            self.verify(kind, manifest.name, tick=watched)
+            return manifest
 
     def _take(self, kind: str, reason: str, tick: Callable[[], None]) -> Manifest:
         source, catalog, started = self._source(kind), self.catalogs[kind], self.now()

@@ -6,11 +6,12 @@ import asyncio
 import dataclasses
 from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from agents.alarms import FOLDER, read
 from agents.backup.assemble import backups_of
 from agents.backup.catalog import Listing
 from agents.backup.records import Record
@@ -24,6 +25,7 @@ from flowrex.testing.clock import settle
 from flowrex.testing.consul import FakeConsul
 from tests.unit.agents.backup.making import FakeKeys, catalog, write
 
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 YAML = """
 backup:
   enabled: true
@@ -138,9 +140,35 @@ async def test_what_was_missed_while_the_agent_was_down_is_done_once(node: Node)
 
 
 async def test_another_nodes_backup_counts(node: Node) -> None:
-    write(node.backups.catalog, node.s3, node.clock.now() - timedelta(hours=1))
+    at = node.clock.now() - timedelta(hours=1)
+    name = write(node.backups.catalog, node.s3, at)
+    node.backups.catalog.note(name, Record("verified", at))
     async with node.running():
         assert node.did == []
+
+
+@pytest.mark.parametrize("records", [[], [Record("verified", NOON, good=False)]])
+async def test_one_that_nobody_found_right_does_not(node: Node, records: list[Record]) -> None:
+    name = write(node.backups.catalog, node.s3, node.clock.now() - timedelta(hours=1))
+    for record in records:
+        node.backups.catalog.note(name, record)
+    async with node.running():
+        assert node.did == ["backup"]
+
+
+async def test_what_fails_is_an_alarm_until_it_is_done_here_or_elsewhere(
+    node: Node,
+) -> None:
+    def alarms() -> list[str]:
+        return [one.alarm.name for one in read(node.context.state(FOLDER) / "backup.json")]
+
+    node.fails = ServerUnreachable("PostgreSQL is gone")
+    async with node.running():
+        assert alarms() == ["backup failed"]
+    name = write(node.backups.catalog, node.s3, node.clock.now() - timedelta(minutes=1))
+    node.backups.catalog.note(name, Record("verified", node.clock.now()))
+    async with node.running():
+        assert alarms() == []
 
 
 async def test_a_failure_is_told_and_tried_again_later_and_later(

@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from agents.alarms import Alarms
 from agents.context import Context
-from agents.physical.alarms import Alarms
 from agents.physical.archiver import Archiver
 from agents.physical.keys import Keys
 from agents.physical.stanza import Stanza
@@ -90,7 +90,7 @@ class Rig:
             clock=self.clock,
         )
         stanza = Stanza(settings, runner=self.programs)
-        self.alarms = Alarms(self.clock)
+        self.alarms = Alarms(self.clock, self.folder / "alarms.json")
         self.watch = Watch(context, stanza, self.alarms, self._keys)
         self.upkeep = Upkeep(context, stanza, self.watch, self.alarms)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents import lock
+from agents.alarms import read
 from agents.backup.catalog import Catalog
 from agents.backup.retention import Policy
 from agents.context import Context
@@ -27,6 +28,7 @@ class Node:
     """A node with a Consul and a Nomad."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.clock = FakeClock()
         self.consul = FakeConsul()
         self.s3 = FakeS3()
@@ -128,3 +130,16 @@ def test_while_another_node_takes_one_it_waits_and_that_is_no_failure(node: Node
     node.clock.time += timedelta(minutes=3)
     node.task.round()
     assert node.counts() == {"consul": 1, "nomad": 1}
+
+
+def test_one_that_fails_is_an_alarm_until_one_succeeds(node: Node) -> None:
+    def alarms() -> list[str]:
+        return [one.alarm.name for one in read(node.folder / "alarms" / "snapshots.json")]
+
+    node.servers["consul"].away = True
+    node.task.round()
+    assert alarms() == ["consul snapshot failed"]
+    node.servers["consul"].away = False
+    node.clock.time += timedelta(minutes=3)
+    node.task.round()
+    assert alarms() == []
