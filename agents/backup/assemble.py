@@ -37,12 +37,18 @@ def backups_of(context: Context) -> Backups:
         ),
         keys=TransitKeys(context.vault, settings.transit_mount, settings.transit_key),
         logins=Logins(context.vault, settings.postgres, state),
-        scratch=_scratch(settings, state),
+        scratch=scratch_folder(settings, state),
         now=context.clock.now,
     )
 
 
-def _scratch(settings: Settings, state: Path) -> Path:
+def scratch_folder(settings: Settings, state: Path) -> Path:
+    """Return below which folder scratch servers have their data.
+
+    Args:
+        settings: the section `backup`.
+        state: the capability's own folder.
+    """
     if settings.scratch_dir:
         return Path(settings.scratch_dir)
     # PostgreSQL does not run as root, and another user can't look into the agent's folder.

@@ -12,6 +12,7 @@ from agents.backup.manifest import ManifestBroken
 from agents.backup.psql import ProgramFailed, Tick
 from agents.backup.records import Record
 from agents.backup.seal import SealBroken
+from agents.backup.take import DATABASE
 from agents.backup.verify import BackupBroken, Reader
 
 _MAINTENANCE = "template1"
@@ -87,5 +88,10 @@ def _restored(
         fill.roles(reader, manifest, key, target, _MAINTENANCE)
         with target.session(_MAINTENANCE) as session:
             session.ask(f"CREATE DATABASE {manifest.database} TEMPLATE template0")
-        fill.fill(reader, manifest, key, target, manifest.database)
-        return fill.compare(manifest, target, manifest.database)
+        file = manifest.file(DATABASE)
+        fill.fill(
+            lambda: reader.pieces(file, key, tick=tick, progress=progress),
+            target,
+            manifest.database,
+        )
+        return fill.compare(manifest.state, target, manifest.database)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from agents.backup import source
 from agents.backup.access import Access, Server
+from agents.backup.contents import State
 from agents.backup.feed import Fed
 from agents.backup.manifest import Manifest
 from agents.backup.psql import Session, Tick
 from agents.backup.seal import SealBroken
-from agents.backup.take import DATABASE, GLOBALS
+from agents.backup.take import GLOBALS
 from agents.backup.verify import Reader, listing
 
 _OF_THE_SYSTEM = b" ACL pg_catalog "
@@ -58,9 +59,7 @@ def roles(reader: Reader, manifest: Manifest, key: bytes, target: Target, databa
 
 
 def fill(
-    reader: Reader,
-    manifest: Manifest,
-    key: bytes,
+    pieces: Callable[[], Iterator[bytes]],
     target: Target,
     database: str,
     *,
@@ -69,9 +68,7 @@ def fill(
     """Put a dump into an empty database.
 
     Args:
-        reader: how the backup is read.
-        manifest: which backup.
-        key: its data key.
+        pieces: reads the dump, each time from the beginning.
         target: where to.
         database: the empty one.
         owner: the role to act as, whose everything is to be. Then what only a superuser may grant
@@ -81,11 +78,6 @@ def fill(
         SealBroken: the backup is not what was written.
         ServerUnreachable: the server is gone, or refuses.
     """
-    file = manifest.file(DATABASE)
-
-    def pieces() -> Iterator[bytes]:
-        return reader.pieces(file, key, tick=target.tick, progress=target.progress)
-
     command = [
         target.access.program("pg_restore"),
         f"--dbname={database}",
@@ -117,21 +109,21 @@ def system_grants(target: Target, database: str) -> int:
         )
 
 
-def compare(manifest: Manifest, target: Target, database: str) -> dict[str, int]:
-    """Insist that a database has what the manifest says, and return its rows by table.
+def compare(wanted: State, target: Target, database: str) -> dict[str, int]:
+    """Insist that a database has what was promised, and return its rows by table.
 
     Raises:
         SealBroken: it has not.
     """
     with target.session(database) as session:
         revision = source.revision(session)
-        rows = source.counts(session, sorted(manifest.rows))
-    if revision != manifest.schema_revision:
+        rows = source.counts(session, sorted(wanted.rows))
+    if revision != wanted.revision:
         raise SealBroken(
-            f"what was restored is at revision {revision or 'none'}; the manifest says "
-            f"{manifest.schema_revision or 'none'}"
+            f"what was restored is at revision {revision or 'none'}; it should be at "
+            f"{wanted.revision or 'none'}"
         )
-    if wrong := differences(manifest.rows, rows):
+    if wrong := differences(wanted.rows, rows):
         raise SealBroken(f"what was restored differs: {'; '.join(wrong)}")
     return rows
 

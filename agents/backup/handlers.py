@@ -19,9 +19,11 @@ from typing import Any
 
 from agents.backup import names, restore, view
 from agents.backup.assemble import backups_of
-from agents.backup.work import Backups, Hands
+from agents.backup.hands import Hands, hands_of
+from agents.backup.loss import loss
+from agents.backup.work import Backups
 from agents.context import Context
-from agents.requests.handler import Handler, Handling, Progress, Refused
+from agents.requests.handler import Handler, Handling, Progress, Refused, only
 from flowrex.errors import FlowrexError
 from flowrex.node_requests import Request
 
@@ -39,9 +41,7 @@ def handlings(make: Callable[[Context], Backups] = backups_of) -> dict[str, Hand
 
     def of(work: _Work) -> Handler:
         def handle(request: Request, context: Context, progress: Progress) -> Mapping[str, Any]:
-            telling = _Telling(progress, f"{request.kind} is under way")
-            hands = Hands(tick=telling.tick, say=telling.say, by=request.by)
-            return work(make(context), request.arguments, hands)
+            return work(make(context), request.arguments, hands_of(request, progress))
 
         return handle
 
@@ -60,22 +60,8 @@ def handlings(make: Callable[[Context], Backups] = backups_of) -> dict[str, Hand
 _Work = Callable[[Backups, Mapping[str, str], Hands], Mapping[str, Any]]
 
 
-class _Telling:
-    """Tells the requests' task that work goes on, and hears from it that the agent stops."""
-
-    def __init__(self, progress: Progress, message: str) -> None:
-        self._progress, self._message = progress, message
-
-    def say(self, message: str) -> None:
-        self._message = message
-        self.tick()
-
-    def tick(self) -> None:
-        self._progress(self._message)
-
-
 def _backup(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[str, Any]:
-    _only(asked, "reason", "name")
+    only(asked, "reason", "name")
     # What stands after the first word is for the log: the emergency names its change there.
     reason, _, detail = asked.get("reason", "manual").partition(" ")
     if detail:
@@ -91,7 +77,7 @@ def _backup(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping
 
 
 def _list(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[str, Any]:
-    _only(asked)
+    only(asked)
     listing = backups.list()
     shown = listing.backups[-_MOST_LISTED:]
     return {
@@ -102,25 +88,25 @@ def _list(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[s
 
 
 def _show(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[str, Any]:
-    _only(asked, "name")
+    only(asked, "name")
     backup = backups.list().find(asked.get("name", "newest"))
     return view.whole(backup, backups.catalog.records(backup))
 
 
 def _verify(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[str, Any]:
-    _only(asked, "name")
+    only(asked, "name")
     name = backups.list().find(asked.get("name", "newest")).name
     return {"name": name, **view.record(backups.verify(name, hands))}
 
 
 def _drill(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[str, Any]:
-    _only(asked, "name")
+    only(asked, "name")
     name = backups.list().find(asked.get("name", "newest")).name
     return {"name": name, **view.record(backups.drill(name, hands))}
 
 
 def _restore(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[str, Any]:
-    _only(asked, "name", "confirm", "dry_run")
+    only(asked, "name", "confirm", "dry_run")
     manifest = backups.catalog.read(backups.list().find(asked.get("name", "newest")).name)
     dry_run = asked.get("dry_run", "") == "true"
     if not dry_run:
@@ -129,7 +115,7 @@ def _restore(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mappin
         except FlowrexError as error:
             raise Refused(error.message, hint="Give `confirm` with the database's name.") from error
     with backups.target(hands) as target:
-        lost = restore.loss(manifest, target, backups.database)
+        lost = loss(manifest.snapshot_at, manifest.state, target, backups.database)
         said = {"name": manifest.name, "loss": lost.document()}
         said["sentences"] = lost.sentences(backups.now())
         if dry_run:
@@ -138,23 +124,14 @@ def _restore(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mappin
 
 
 def _hold(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[str, Any]:
-    _only(asked, "name", "why")
+    only(asked, "name", "why")
     name = backups.list().find(asked.get("name", "newest")).name
     backups.hold(name, asked.get("why", ""), hands)
     return {"name": name}
 
 
 def _release(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[str, Any]:
-    _only(asked, "name", "why")
+    only(asked, "name", "why")
     name = backups.list().find(asked.get("name", "newest")).name
     backups.release(name, asked.get("why", ""), hands)
     return {"name": name}
-
-
-def _only(asked: Mapping[str, str], *known: str) -> None:
-    for name in asked:
-        if name not in known:
-            raise Refused(
-                f"{name!r} is no argument of this request",
-                hint=f"Known here: {', '.join(known) or 'none'}.",
-            )

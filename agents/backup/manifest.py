@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from agents.backup.contents import State
 from agents.backup.datakey import WrappedKey
 from flowrex.errors import FlowrexError
 
@@ -95,6 +96,11 @@ class Manifest:
     def stored_size(self) -> int:
         """Bytes of all its objects."""
         return sum(one.stored_size for one in self.files)
+
+    @property
+    def state(self) -> State:
+        """What the database has to be like after a restore."""
+        return State(self.rows, self.schema_revision)
 
     def file(self, name: str) -> StoredFile:
         """Return one of its files.

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import logging
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
-from agents.backup import fill, names, source, swap
+from agents.backup import fill, names, swap
+from agents.backup.contents import State
 from agents.backup.fill import Target
-from agents.backup.manifest import Manifest
+from agents.backup.take import DATABASE
 from agents.backup.verify import Reader
 from flowrex.errors import FlowrexError, ServerRefused, ServerUnreachable, UsageError
 
 log = logging.getLogger(__name__)
 
 OWNER = "flowrex_owner"
-_SHOWN_TABLES = 20
 _GRANTS = (
     "Rights on the system's own functions, such as pgBackRest's, only an administrator may give: "
     "`flowrexctl bootstrap ENV` puts them back."
@@ -30,63 +30,20 @@ _GRANTS = (
 
 
 @dataclass(frozen=True)
-class Loss:
-    """What a restore takes away.
+class Origin:
+    """What a database is restored from.
 
     Attributes:
-        backup_at: the moment whose data comes back.
-        rows_now: rows by table now; empty where there is no such database.
-        rows_then: rows by table in the backup.
-        revision_now: the migrations' revision now.
-        revision_then: in the backup.
-        bytes_now: size of the database now.
-        there: whether there is such a database now.
+        name: the backup, or the moment.
+        database: whose data it is.
+        state: what is in it, which is compared before it takes the place.
+        pieces: reads its dump, each time from the beginning.
     """
 
-    backup_at: datetime
-    rows_then: Mapping[str, int]
-    revision_then: str
-    rows_now: Mapping[str, int] = field(default_factory=dict)
-    revision_now: str = ""
-    bytes_now: int = 0
-    there: bool = False
-
-    def sentences(self, now: datetime) -> list[str]:
-        """Return it as people read it."""
-        if not self.there:
-            return ["There is no such database now: nothing is lost."]
-        age = now - self.backup_at
-        lines = [
-            f"Everything written since {self.backup_at:%Y-%m-%d %H:%M:%S} UTC "
-            f"({str(age).split('.', maxsplit=1)[0]} ago) is lost from the database."
-        ]
-        changed = [
-            f"  {table}: {_rows(self.rows_now, table)} now, "
-            f"{_rows(self.rows_then, table)} afterwards"
-            for table in sorted({*self.rows_now, *self.rows_then})
-            if self.rows_now.get(table) != self.rows_then.get(table)
-        ]
-        lines += changed[:_SHOWN_TABLES]
-        if len(changed) > _SHOWN_TABLES:
-            lines.append(f"  and {len(changed) - _SHOWN_TABLES} more tables")
-        if self.revision_now != self.revision_then:
-            lines.append(
-                f"  The schema goes from revision {self.revision_now or 'none'} to "
-                f"{self.revision_then or 'none'}; migrate afterwards."
-            )
-        return lines
-
-    def document(self) -> dict[str, object]:
-        """Return it as JSON has it."""
-        return {
-            "backup_at": self.backup_at.isoformat(),
-            "database_exists": self.there,
-            "bytes_now": self.bytes_now,
-            "rows_now": dict(self.rows_now),
-            "rows_then": dict(self.rows_then),
-            "revision_now": self.revision_now,
-            "revision_then": self.revision_then,
-        }
+    name: str
+    database: str
+    state: State
+    pieces: Callable[[], Iterator[bytes]]
 
 
 @dataclass(frozen=True)
@@ -122,23 +79,6 @@ class Restored:
         }
 
 
-def loss(manifest: Manifest, target: Target, database: str) -> Loss:
-    """Return what a restore takes away.
-
-    Args:
-        manifest: of the backup.
-        target: where it goes.
-        database: the database in use.
-    """
-    then = (manifest.snapshot_at, manifest.rows, manifest.schema_revision)
-    with target.session(swap.LED_FROM) as session:
-        if not swap.exists(session, database):
-            return Loss(*then)
-    with target.session(database) as session:
-        now = source.facts(session, None)
-    return Loss(*then, now.rows, now.schema_revision, now.bytes, there=True)
-
-
 def primary(target: Target) -> None:
     """Insist that the target is no replica.
 
@@ -153,20 +93,36 @@ def primary(target: Target) -> None:
             )
 
 
+def of_backup(reader: Reader, name: str, target: Target) -> Origin:
+    """Return a logical backup as what a database is restored from.
+
+    Args:
+        reader: how the backup is read.
+        name: which.
+        target: who is told how far the reading is.
+    """
+    manifest, key = reader.open(name)
+    file = manifest.file(DATABASE)
+    return Origin(
+        name,
+        manifest.database,
+        manifest.state,
+        lambda: reader.pieces(file, key, tick=target.tick, progress=target.progress),
+    )
+
+
 def restore(
-    reader: Reader,
-    name: str,
+    origin: Origin,
     target: Target,
     *,
     now: Callable[[], datetime],
     owner: str = OWNER,
     migrate: Sequence[str] = (),
 ) -> Restored:
-    """Restore a backup in the place of the database that it is of. The caller has asked.
+    """Restore in the place of the database in use. The caller has asked, and holds the lock.
 
     Args:
-        reader: how the backup is read.
-        name: which.
+        origin: what comes into its place.
         target: the server.
         now: tells the time.
         owner: whose everything in it is.
@@ -178,8 +134,7 @@ def restore(
         ServerUnreachable: the server is gone, or refuses; the database is as it was.
     """
     primary(target)
-    manifest, key = reader.open(name)
-    database = manifest.database
+    database = origin.database
     # All of them are from restores that ended half-way: the caller holds the lock.
     for rest in swap.left_over(target, f"{database}_restore_"):
         target.progress(f"dropping {rest}, which an earlier restore left")
@@ -188,9 +143,9 @@ def restore(
     fresh, kept_as = f"{database}_restore_{mark}", f"{database}_before_{mark}"
     there = swap.make(target, fresh, database, owner)
     try:
-        target.progress(f"restoring {name} beside {database}")
-        fill.fill(reader, manifest, key, target, fresh, owner=owner)
-        rows = fill.compare(manifest, target, fresh)
+        target.progress(f"restoring {origin.name} beside {database}")
+        fill.fill(origin.pieces, target, fresh, owner=owner)
+        rows = fill.compare(origin.state, target, fresh)
         if migrate:
             _migrate(migrate, target, fresh)
         target.progress(f"putting it in the place of {database}")
@@ -202,8 +157,8 @@ def restore(
     with target.session(database) as session:
         session.ask("ANALYZE")
     note = _GRANTS if there and _fewer_grants(target, database, kept_as) else ""
-    done = Restored(name, database, kept_as if there else "", rows, bool(migrate), note)
-    log.info("a database was restored", extra={"backup": name, "kept_as": done.kept_as})
+    done = Restored(origin.name, database, kept_as if there else "", rows, bool(migrate), note)
+    log.info("a database was restored", extra={"backup": origin.name, "kept_as": done.kept_as})
     return done
 
 
@@ -222,10 +177,6 @@ def confirmed(database: str, typed: str) -> None:
             f"{typed!r} is not the name of the database that would be replaced, {database!r}",
             hint=f"Nothing was done. To do it: --yes-replace {database}",
         )
-
-
-def _rows(found: Mapping[str, int], table: str) -> str:
-    return f"{found[table]} rows" if table in found else "not there"
 
 
 def _migrate(command: Sequence[str], target: Target, database: str) -> None:

@@ -6,11 +6,13 @@ import logging
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from agents.backup.access import Access, Server
@@ -24,8 +26,9 @@ _PORT = 5432
 _START_WITHIN_S = 60.0
 _END_WITHIN_S = 60.0
 _USER = "postgres"
+_SHOWN = 1000
 # It is thrown away: what it costs to survive a crash is saved.
-_SETTINGS = {
+SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",
     "full_page_writes": "off",
@@ -41,9 +44,53 @@ _SETTINGS = {
 }
 
 
+@dataclass(frozen=True)
+class Home:
+    """A folder for one scratch server, which goes with it.
+
+    Attributes:
+        path: the folder; the server's data is in `data` below it.
+        user: who the server runs as; None: who runs this.
+    """
+
+    path: Path
+    user: pwd.struct_passwd | None
+
+    @property
+    def data(self) -> Path:
+        """Where its data is."""
+        return self.path / "data"
+
+    @property
+    def server(self) -> Server:
+        """Where the server is reached: by a socket that nobody else can reach."""
+        return Server(str(self.path), _PORT)
+
+
+@contextmanager
+def home(folder: Path) -> Iterator[Home]:
+    """Give a folder for a scratch server, for the length of a block, and leave nothing of it.
+
+    Args:
+        folder: below which it is made; what an earlier one left there is removed.
+
+    Raises:
+        ConfigurationError: there is no user for it.
+    """
+    clear(folder)
+    user = _user()
+    path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder))
+    try:
+        if user is not None:
+            os.chown(path, user.pw_uid, user.pw_gid)
+        yield Home(path, user)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 @contextmanager
 def running(access: Access, folder: Path, *, tick: Tick) -> Iterator[tuple[Access, Server]]:
-    """Run a scratch server for the length of a block, and leave nothing of it.
+    """Run an empty scratch server for the length of a block, and leave nothing of it.
 
     Args:
         access: where the programs are.
@@ -57,33 +104,26 @@ def running(access: Access, folder: Path, *, tick: Tick) -> Iterator[tuple[Acces
         ConfigurationError: there is no place or no user for it.
         ServerRefused: it does not start.
     """
-    clear(folder)
-    home = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder))
-    user = _user()
-    # A name that no backup's role has.
-    superuser = home.name.replace("-", "_").lower()
-    try:
-        if user is not None:
-            os.chown(home, user.pw_uid, user.pw_gid)
-        _make(access, home, user, superuser)
-        with _serving(access, home, user, tick):
-            yield Access(superuser, bin_dir=access.bin_dir), Server(str(home), _PORT)
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    with home(folder) as at:
+        # A name that no backup's role has.
+        superuser = at.path.name.replace("-", "_").lower()
+        _make(access, at, superuser)
+        with serving(access, at, SETTINGS, within_s=_START_WITHIN_S, tick=tick):
+            yield Access(superuser, bin_dir=access.bin_dir), at.server
 
 
 def clear(folder: Path) -> None:
     """Remove what a drill left that was killed; a server that still runs there is ended."""
     folder.mkdir(mode=0o711, parents=True, exist_ok=True)
-    for home in folder.glob(f"{_PREFIX}*"):
+    for left in folder.glob(f"{_PREFIX}*"):
         try:
-            pid = int((home / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
-            if str(home).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.kill(pid, 3)  # an immediate end: nothing of it is kept
+            pid = int((left / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+            if str(left).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGQUIT)  # an immediate end: nothing of it is kept
                 _gone(pid)
         except (OSError, ValueError):
             pass  # it did not run
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _gone(pid: int) -> None:
@@ -104,10 +144,10 @@ def _user() -> pwd.struct_passwd | None:
         ) from error
 
 
-def _make(access: Access, home: Path, user: pwd.struct_passwd | None, superuser: str) -> None:
+def _make(access: Access, at: Home, superuser: str) -> None:
     command = [
         access.program("initdb"),
-        f"--pgdata={home / 'data'}",
+        f"--pgdata={at.data}",
         f"--username={superuser}",
         # Only who can reach the socket's folder can reach the server.
         "--auth=trust",
@@ -119,45 +159,57 @@ def _make(access: Access, home: Path, user: pwd.struct_passwd | None, superuser:
     made = subprocess.run(
         command,
         env=_environ(),
-        cwd=home,
+        cwd=at.path,
         capture_output=True,
         text=True,
         errors="replace",
         timeout=300,
-        user=user.pw_uid if user else None,
-        group=user.pw_gid if user else None,
+        user=at.user.pw_uid if at.user else None,
+        group=at.user.pw_gid if at.user else None,
     )
     if made.returncode != 0:
         raise ServerRefused(
-            f"a scratch server can't be made in {home}: {made.stderr.strip()[-400:]}",
+            f"a scratch server can't be made in {at.path}: {made.stderr.strip()[-400:]}",
             hint="Look whether the disk is full; backup.scratch_dir names another folder.",
         )
 
 
 @contextmanager
-def _serving(
-    access: Access, home: Path, user: pwd.struct_passwd | None, tick: Tick
+def serving(
+    access: Access, at: Home, settings: Mapping[str, str], *, within_s: float, tick: Tick
 ) -> Iterator[None]:
-    settings = {**_SETTINGS, "unix_socket_directories": str(home), "port": str(_PORT)}
-    command = [access.program("postgres"), "-D", str(home / "data")]
-    for name, value in settings.items():
+    """Run a server on the data of a home, for the length of a block.
+
+    Args:
+        access: where the programs are.
+        at: the home.
+        settings: the server's, by name; how it is reached is added.
+        within_s: seconds in which it must accept connections; a recovery may take hours.
+        tick: called every second or so until it does.
+
+    Raises:
+        ServerRefused: it does not start.
+    """
+    chosen = {**settings, "unix_socket_directories": str(at.path), "port": str(_PORT)}
+    command = [access.program("postgres"), "-D", str(at.data)]
+    for name, value in chosen.items():
         command += ["-c", f"{name}={value}"]
-    with (home / "log").open("wb") as words:
+    with (at.path / "log").open("wb") as words:
         process = subprocess.Popen(
             command,
             env=_environ(),
-            cwd=home,
+            cwd=at.path,
             stdin=subprocess.DEVNULL,
             stdout=words,
             stderr=words,
-            user=user.pw_uid if user else None,
-            group=user.pw_gid if user else None,
+            user=at.user.pw_uid if at.user else None,
+            group=at.user.pw_gid if at.user else None,
         )
     try:
-        _ready(access, home, process, tick)
+        _ready(access, at, process, within_s, tick)
         yield
     finally:
-        process.send_signal(3)  # SIGQUIT: an immediate end
+        process.send_signal(signal.SIGQUIT)  # an immediate end
         try:
             process.wait(_END_WITHIN_S)
         except subprocess.TimeoutExpired:
@@ -165,15 +217,18 @@ def _serving(
             process.wait()
 
 
-def _ready(access: Access, home: Path, process: subprocess.Popen[bytes], tick: Tick) -> None:
-    end = time.monotonic() + _START_WITHIN_S
-    question = [access.program("pg_isready"), "-q", "-h", str(home), "-p", str(_PORT)]
+def _ready(
+    access: Access, at: Home, process: subprocess.Popen[bytes], within_s: float, tick: Tick
+) -> None:
+    end, pause_s = time.monotonic() + within_s, 0.1
+    question = [access.program("pg_isready"), "-q", "-h", str(at.path), "-p", str(_PORT)]
     while subprocess.run(question, env=_environ(), timeout=30).returncode != 0:
         if process.poll() is not None or time.monotonic() > end:
-            said = (home / "log").read_text(errors="replace").strip()
-            raise ServerRefused(f"the scratch server does not start: {said[-400:]}")
+            said = (at.path / "log").read_text(errors="replace").strip()
+            raise ServerRefused(f"the scratch server does not start: {said[-_SHOWN:]}")
         tick()
-        time.sleep(0.1)
+        time.sleep(pause_s)
+        pause_s = min(1.0, pause_s * 1.2)
 
 
 def _environ() -> dict[str, str]:

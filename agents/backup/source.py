@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from agents.backup.access import Access, Server
+from agents.backup.contents import State
 from agents.backup.psql import Session, Tick
 from flowrex.errors import ConfigurationError, ServerUnreachable
 
@@ -121,6 +122,11 @@ class Facts:
     bytes: int
     schema_revision: str
     rows: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def state(self) -> State:
+        """What tells it apart from the database at another time."""
+        return State(self.rows, self.schema_revision)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from agents.alarms import FOLDER, Alarm, Alarms
 from agents.backup import names
 from agents.backup.assemble import backups_of
 from agents.backup.catalog import Listing
+from agents.backup.hands import Hands
 from agents.backup.schedule import Schedule
-from agents.backup.work import Backups, Hands
+from agents.backup.work import Backups
 from agents.context import Context
 from agents.task import Beat
 from agents.threads import in_daemon_thread

@@ -15,6 +15,7 @@ from agents.backup import fill, local, prune, restore, swap, take, verify
 from agents.backup.access import Access, Server
 from agents.backup.catalog import Catalog, Listing
 from agents.backup.datakey import KeyRing
+from agents.backup.hands import Hands
 from agents.backup.login import Logins
 from agents.backup.manifest import Manifest
 from agents.backup.psql import Tick
@@ -32,27 +33,6 @@ from flowrex.errors import ConfigurationError, FlowrexError, ServerUnreachable, 
 from flowrex.files import replacing
 
 log = logging.getLogger(__name__)
-
-Say = Callable[[str], None]
-
-
-def _nothing(message: str) -> None:
-    """Say nothing."""
-
-
-@dataclass(frozen=True)
-class Hands:
-    """How long work is watched.
-
-    Attributes:
-        tick: called at least every second or so; what it raises ends the work.
-        say: told in sentences how far it is.
-        by: who asks, for the records.
-    """
-
-    tick: Tick = lambda: None
-    say: Say = _nothing
-    by: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,7 +117,7 @@ class Backups:
             self.logins,
             self.now,
         )
-        with self._locked(f"backup {reason}", hands) as tick:
+        with self.locked(f"backup {reason}", hands) as tick:
             if unless():
                 return None
             manifest = take.take(source, reason, name=name, tick=tick, progress=hands.say)
@@ -218,7 +198,7 @@ class Backups:
         """Delete what retention lets go."""
         if dry_run:
             return prune.prune(self.catalog, self.policy, self.now(), dry_run=True)
-        with self._locked("prune", hands) as tick:
+        with self.locked("prune", hands) as tick:
             done = prune.prune(self.catalog, self.policy, self.now(), tick=tick, progress=hands.say)
         self.publish()
         return done
@@ -242,9 +222,10 @@ class Backups:
     ) -> restore.Restored:
         """Restore a backup in the place of the database. Whoever asks has confirmed it."""
         chosen = self._named(name)
-        with self._locked(f"restore {chosen}", hands) as tick:
+        with self.locked(f"restore {chosen}", hands) as tick:
             watched = replace(target, tick=tick)
-            return restore.restore(self.reader, chosen, watched, now=self.now, migrate=migrate)
+            origin = restore.of_backup(self.reader, chosen, watched)
+            return restore.restore(origin, watched, now=self.now, migrate=migrate)
 
     def publish(self, problem: str = "") -> BackupState | None:
         """Write into Consul how good the backups are; None where that is not known now."""
@@ -298,7 +279,12 @@ class Backups:
         )
 
     @contextmanager
-    def _locked(self, what: str, hands: Hands) -> Iterator[Tick]:
+    def locked(self, what: str, hands: Hands) -> Iterator[Tick]:
+        """Hold the database's lock for the length of a block, and give a tick that watches it too.
+
+        Raises:
+            LockHeld: another node holds it.
+        """
         key = consul_keys.backup_lock(self.database)
         with lock.hold(self.consul, key, self.database, self.node, what) as held:
 

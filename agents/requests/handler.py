@@ -33,6 +33,24 @@ class Refused(FlowrexError):
     exit_status = 7
 
 
+def only(asked: Mapping[str, str], *known: str) -> None:
+    """Insist that a request has no argument that its kind does not know.
+
+    Args:
+        asked: its arguments.
+        known: those of its kind.
+
+    Raises:
+        Refused: it has one; it may be what the person counts on.
+    """
+    for name in asked:
+        if name not in known:
+            raise Refused(
+                f"{name!r} is no argument of this request",
+                hint=f"Known here: {', '.join(known) or 'none'}.",
+            )
+
+
 class Interrupted(BaseException):
     """The agent stops in the middle of a request.
 

@@ -14,9 +14,10 @@ import pytest
 from agents.alarms import FOLDER, read
 from agents.backup.assemble import backups_of
 from agents.backup.catalog import Listing
+from agents.backup.hands import Hands
 from agents.backup.records import Record
 from agents.backup.task import BackupTask
-from agents.backup.work import Backups, Hands
+from agents.backup.work import Backups
 from agents.context import Context
 from flowrex import keys
 from flowrex.backup_state import parse
