@@ -83,6 +83,16 @@ def handlers(settings: Agent) -> dict[str, Handling]:
         from agents.backup.handlers import handlings
 
         found.update(handlings())
+    if settings.physical.enabled:
+        from agents.physical import handlers as physical
+
+        found.update(physical.handlings())
+        if settings.backup.enabled:
+            found.update(physical.restoring())
+    if settings.snapshots.enabled:
+        from agents.snapshots import handlers as snapshots
+
+        found.update(snapshots.handlings())
     return found
 
 
@@ -109,7 +119,12 @@ PARTS: tuple[Part, ...] = (
     ),
     Part("audit", ("audit", "s3"), _audit, on=lambda settings: settings.audit.enabled),
     Part("backup", ("backup", "s3", "environment"), _backup, on=lambda s: s.backup.enabled),
-    Part("requests", ("requests", "consul", "backup", "s3"), _requests, on=lambda _: True),
+    Part(
+        "requests",
+        ("requests", "consul", "backup", "physical", "snapshots", "s3", "environment"),
+        _requests,
+        on=lambda _: True,
+    ),
     Part(
         "physical",
         ("physical", "s3", "vault"),

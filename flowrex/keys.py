@@ -30,8 +30,8 @@ DESCRIPTIONS = {
     "holds it, from where, since when and for what.",
     f"{LOCKS}backup/<database>": "Held by the agent that backs `<database>` up, so that one node "
     "does it at a time.",
-    f"{LOCKS}backup/physical/<stanza>": "Held by the agent that takes a physical backup, verifies "
-    "the repository, or restores from it for a drill.",
+    f"{LOCKS}backup/physical/<stanza>": "Held by the agent that takes a physical backup, deletes "
+    "old ones, or restores one for a drill.",
     f"{LOCKS}backup/snapshots/<env>/<server>": "Held by the agent that takes a snapshot of "
     "`<server>`, or deletes old ones.",
     f"{LOCKS}flatten": "Held by the worker that cancels orders and closes positions.",

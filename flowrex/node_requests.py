@@ -15,7 +15,25 @@ from typing import Any, Literal, get_args
 
 from flowrex.errors import ConfigurationError
 
-Kind = Literal["backup", "list", "show", "verify", "drill", "restore", "hold", "release"]
+Kind = Literal[
+    # Logical backups.
+    "backup",
+    "list",
+    "show",
+    "verify",
+    "drill",
+    "restore",
+    "hold",
+    "release",
+    "physical_backup",
+    "physical_list",
+    "physical_verify",
+    "physical_drill",
+    "physical_restore",
+    "snapshot_take",
+    "snapshot_list",
+    "snapshot_verify",
+]
 State = Literal["accepted", "running", "done", "failed", "refused"]
 
 KINDS: tuple[str, ...] = get_args(Kind)

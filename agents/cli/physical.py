@@ -11,10 +11,12 @@ import click
 
 from agents.cli.options import config_option, json_option
 from agents.cli.physical_restore import restore
+from agents.cli.surroundings import surroundings
 from flowrex.command.output import emit, say, show, table
 
 if TYPE_CHECKING:
     from agents.physical.stanza import Stanza
+    from flowrex.pgbackrest import BackupType
 
 
 @click.group("physical")
@@ -82,10 +84,17 @@ def list_(config: Path, as_json: bool) -> None:
 
 @command.command("backup")
 @click.argument("kind", type=click.Choice(["full", "diff", "incr"]))
+@click.option(
+    "--no-lock",
+    is_flag=True,
+    help="Do not ask Consul whether another node is at it: for a node that has no Consul.",
+)
 @config_option
 @json_option
-def backup(kind: str, config: Path, as_json: bool) -> None:
+def backup(kind: BackupType, no_lock: bool, config: Path, as_json: bool) -> None:
     """Take a backup now: full, diff (since the last full) or incr (since the last of any kind).
+
+    Leaves with 8 where another node, or the running agent, does something with the repository.
 
     \b
     Examples:
@@ -94,13 +103,26 @@ def backup(kind: str, config: Path, as_json: bool) -> None:
     """
     stanza = cluster(config)
     say(f"taking a {kind} backup of {stanza.settings.data_dir}")
-    asyncio.run(stanza.backup(kind, reason="manual"))  # type: ignore[arg-type]
+    asyncio.run(_backup(config, stanza, kind, no_lock=no_lock))
     newest = asyncio.run(stanza.repository()).newest
     assert newest is not None  # it was just taken
     if as_json:
         emit(newest.as_document())
         return
     show(f"{newest.label}: {newest.size >> 20} MiB, {newest.stored >> 20} MiB in the store.")
+
+
+async def _backup(config: Path, stanza: Stanza, kind: BackupType, *, no_lock: bool) -> None:
+    from agents.physical import alone
+    from flowrex import keys
+
+    if no_lock:
+        await stanza.backup(kind, reason="manual")
+        return
+    here, subject = surroundings(config), f"the stanza {stanza.name}"
+    key = keys.physical_lock(stanza.name)
+    async with alone.held(here.consul, key, subject, here.node, f"{kind} backup") as lock:
+        await alone.watched(stanza.backup(kind, reason="manual"), lock.check)
 
 
 @command.command("check")
@@ -208,17 +230,13 @@ def configure(config: Path) -> None:
     Examples:
       flowrex-agent physical configure
     """
-    from agents.clock import SystemClock
-    from agents.credentials.clients import Clients
     from agents.credentials.files import Files
     from agents.physical import keys
-    from agents.settings import load
 
-    settings = load(config)
+    here = surroundings(config)
     stanza = cluster(config)
-    files = Files.of(os.environ, settings.credentials_dir)
-    clients = Clients(settings, files, SystemClock())
-    changed = stanza.configure(keys.find(settings, files, clients.vault))
+    files = Files.of(os.environ, here.settings.credentials_dir)
+    changed = stanza.configure(keys.find(here.settings, files, here.vault))
     show(f"{stanza.config} " + ("was written." if changed else "is right already."))
 
 

@@ -12,6 +12,7 @@ from agents.physical.wal import position
 from flowrex.errors import FlowrexError, ServerRefused, ServerUnreachable
 
 HOLD = "hold"
+DRILLED = "drilled"
 # Restore points are noted at the backup before them, each with its position.
 MARK = "mark."
 _NO_STANZA = 1
@@ -37,6 +38,7 @@ class Backup:
         prior: the backup that it builds on, or None.
         error: whether PostgreSQL's page checksums failed while it was taken.
         hold: why it must not expire, or None.
+        drilled: when it was last restored, by `flowrexctl backup drill`, and was right, or None.
         marks: the position of each named moment since this backup.
     """
 
@@ -53,6 +55,7 @@ class Backup:
     prior: str | None
     error: bool
     hold: str | None
+    drilled: str | None
     marks: Mapping[str, str]
 
     def as_document(self) -> dict[str, object]:
@@ -71,6 +74,7 @@ class Backup:
             "prior": self.prior,
             "error": self.error,
             "hold": self.hold,
+            "drilled": self.drilled,
             "marks": dict(self.marks),
         }
 
@@ -178,6 +182,7 @@ def _backup(one: Mapping[str, Any]) -> Backup:
         prior=one["prior"],
         error=bool(one.get("error")),
         hold=notes.get(HOLD),
+        drilled=notes.get(DRILLED),
         marks={name.removeprefix(MARK): at for name, at in notes.items() if name.startswith(MARK)},
     )
 

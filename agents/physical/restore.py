@@ -84,7 +84,7 @@ def plan(
         raise UsageError(
             f"{into} is the running cluster's own folder", hint="--in-place restores there."
         )
-    backup = _chosen(repository, target, label)
+    backup = choose(repository, target, label)
     if backup.error:
         raise HardStop(
             f"{backup.label} was taken from pages with wrong checksums",
@@ -105,7 +105,17 @@ def plan(
     return Plan(argv, backup, target, into or own_data, into is None, database)
 
 
-def _chosen(repository: Repository, target: Target, label: str | None) -> Backup:
+def choose(repository: Repository, target: Target, label: str | None = None) -> Backup:
+    """Return the backup to begin from.
+
+    Args:
+        repository: what there is.
+        target: the moment.
+        label: the one that a person names; the newest one before the moment unless given.
+
+    Raises:
+        NotFound: no backup is from before the moment, or there is none of that label.
+    """
     if label is not None:
         for backup in repository.backups:
             if backup.label == label:

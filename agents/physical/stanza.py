@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from agents.physical import archiver, info, run, verification
 from agents.physical.archiver import Archiver
-from agents.physical.info import HOLD, MARK, Repository
+from agents.physical.info import DRILLED, HOLD, MARK, Repository
 from agents.physical.keys import Keys
 from agents.physical.verification import Verification
 from agents.settings.model import Agent
@@ -127,6 +127,19 @@ class Stanza:
         argv = pgbackrest.check(self.config, self.name, timeout_s=_CHECK_S)
         await self._run(argv, limit_s=_CHECK_S + _CREATE_S)
 
+    async def flush(self) -> None:
+        """Have all that was committed until now archived, with a later commit behind it.
+
+        A recovery to a time stops at the first commit that is later. Without one it would end
+        before it knows that the time was reached, and fail.
+        """
+        await self._query("SELECT pg_current_xact_id();")
+        await self.check()
+
+    async def restore(self, argv: Sequence[str]) -> None:
+        """Run the restore that `agents.physical.restore.plan` made."""
+        await self._run(list(argv), limit_s=self._limit_s)
+
     async def backup(self, kind: BackupType, *, reason: str) -> None:
         """Take a backup.
 
@@ -158,6 +171,11 @@ class Stanza:
     async def hold(self, label: str, reason: str | None) -> None:
         """Keep a backup from expiring, or, with None, no longer."""
         argv = pgbackrest.annotate(self.config, self.name, label, HOLD, reason or "")
+        await self._run(argv, limit_s=_INFO_S)
+
+    async def drilled(self, label: str, at: str) -> None:
+        """Note at a backup that it was restored and was right."""
+        argv = pgbackrest.annotate(self.config, self.name, label, DRILLED, at)
         await self._run(argv, limit_s=_INFO_S)
 
     async def archiver(self) -> Archiver:

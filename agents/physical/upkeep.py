@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
 from agents.alarms import Alarm, Alarms
 from agents.backup.schedule import Schedule
 from agents.context import Context
+from agents.lock import HeldLock
 from agents.physical import alone
+from agents.physical.duty import Duty
 from agents.physical.expiry import refusal
 from agents.physical.stanza import Stanza
 from agents.physical.state import State
@@ -30,30 +32,6 @@ _AGAIN_S = 60.0
 _AGAIN_MAX_S = 3600.0
 # What another node, or an operator, is at is looked at again after so long.
 _HELD_S = 120.0
-
-
-@dataclass
-class Duty:
-    """Something that is done on a schedule.
-
-    Attributes:
-        name: what it is; its alarm is `<name> failed`.
-        schedule: when.
-        last: returns when it was last begun.
-        work: does it.
-        alone: whether only one node may do it at a time.
-        failures: how often it failed in a row.
-        not_before: monotonic seconds before which it is not tried again.
-    """
-
-    name: str
-    schedule: Schedule
-    last: Callable[[], datetime | None]
-    work: Callable[[], Coroutine[Any, Any, None]]
-    alone: bool = True
-    failures: int = 0
-    not_before: float = 0.0
-    problem: list[Alarm] = field(default_factory=list)
 
 
 class Upkeep:
@@ -105,6 +83,7 @@ class Upkeep:
                 schedule("verify", chosen.verify),
                 lambda: state.verify_begun_at,
                 self._verify,
+                alone=False,
             ),
         )
 
@@ -161,12 +140,7 @@ class Upkeep:
         if not duty.alone:
             await duty.work()
             return True
-        context = self._context
-        name = self._stanza.name
-        key = keys.physical_lock(name)
-        async with alone.held(
-            context.consul, key, f"the stanza {name}", context.node, duty.name
-        ) as lock:
+        async with self._lock(duty.name) as lock:
             # Whoever had the lock before may have done it.
             self._watch.look_again()
             await self._watch.look()
@@ -238,10 +212,22 @@ class Upkeep:
         log.info("what is past its retention was deleted", extra={"pgbackrest": said})
 
     async def _expired(self) -> str:
-        context, database = self._context, self._stanza.settings.database
-        key = keys.backup_lock(database)
-        async with alone.held(context.consul, key, database, context.node, "expiry") as lock:
-            return await alone.watched(self._stanza.expire(dry_run=False), lock.check)
+        # Neither while a backup builds on what would go, nor while a restore reads it.
+        async with self._lock("expiry") as own:
+            context, database = self._context, self._stanza.settings.database
+            key = keys.backup_lock(database)
+            async with alone.held(context.consul, key, database, context.node, "expiry") as other:
+
+                def tick() -> None:
+                    own.check()
+                    other.check()
+
+                return await alone.watched(self._stanza.expire(dry_run=False), tick)
+
+    def _lock(self, what: str) -> AbstractAsyncContextManager[HeldLock]:
+        name, context = self._stanza.name, self._context
+        key, subject = keys.physical_lock(name), f"the stanza {name}"
+        return alone.held(context.consul, key, subject, context.node, what)
 
     # What the schedules go by
 

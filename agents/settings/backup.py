@@ -85,7 +85,8 @@ class Backup:
         "Tables, as schema.table, whose rows are counted and compared after a restore; null: all."
     )
     scratch_dir: str | None = setting(
-        "Folder that drills restore into; null: below the state folder.", pattern=_FOLDER
+        "Folder that drills and restores to a moment recover into; null: below the state folder.",
+        pattern=_FOLDER,
     )
     drill_limit: Duration = setting(
         "Time after which a drill is given up, and has failed.", check=some_time

@@ -117,7 +117,7 @@ class Snapshots:
             ServerUnreachable: the server, Vault or the store is away, or refuses.
             SnapshotBroken: what came is not whole.
         """
-        self._source(kind)
+        self.source(kind)
         with self._locked(kind, f"snapshot {reason}", tick) as watched:
             if unless():
                 return None
@@ -127,7 +127,7 @@ class Snapshots:
             return manifest
 
     def _take(self, kind: str, reason: str, tick: Callable[[], None]) -> Manifest:
-        source, catalog, started = self._source(kind), self.catalogs[kind], self.now()
+        source, catalog, started = self.source(kind), self.catalogs[kind], self.now()
         name = names.backup_name(reason, started)
         key = self.keys[kind].new()
         stored = tuple(self._store(file, catalog, name, key.bytes, tick) for file in source.files())
@@ -152,7 +152,7 @@ class Snapshots:
 
     def list(self, kind: str) -> Listing:
         """Return the snapshots of a kind."""
-        self._source(kind)
+        self.source(kind)
         return self.catalogs[kind].list()
 
     def verify(self, kind: str, name: str, *, tick: Callable[[], None] = lambda: None) -> Record:
@@ -165,7 +165,7 @@ class Snapshots:
         chosen = self.list(kind).find(name).name
         try:
             manifest, key = self._opened(kind, chosen)
-            for file in self._source(kind).files():
+            for file in self.source(kind).files():
                 file.check(self._pieces(catalog, manifest.file(file.name), key, tick))
         except (SealBroken, ManifestBroken, SnapshotBroken, NotFound) as error:
             catalog.note(chosen, Record("verified", self.now(), False, self.node, error.message))
@@ -186,7 +186,7 @@ class Snapshots:
         chosen = self.list(kind).find(name).name
         self.verify(kind, chosen)
         manifest, key = self._opened(kind, chosen)
-        return self._source(kind).restore(
+        return self.source(kind).restore(
             lambda file: self._pieces(self.catalogs[kind], manifest.file(file), key, lambda: None)
         )
 
@@ -260,7 +260,12 @@ class Snapshots:
             catalog.s3(), catalog.bucket, file, key, place, progress=lambda _: tick()
         )
 
-    def _source(self, kind: str) -> Source:
+    def source(self, kind: str) -> Source:
+        """Return what a kind's snapshots are taken of.
+
+        Raises:
+            UsageError: they are not switched on here.
+        """
         if kind not in self.sources:
             raise UsageError(
                 f"snapshots of {kind} are not switched on here",

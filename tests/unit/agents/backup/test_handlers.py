@@ -12,6 +12,8 @@ from agents.backup.handlers import handlings
 from agents.backup.work import Backups
 from agents.context import Context
 from agents.requests.handler import Refused
+from agents.settings import Agent
+from agents.wiring import handlers
 from flowrex.errors import NotFound
 from flowrex.node_requests import KINDS, Request
 from flowrex.testing.clock import FakeClock
@@ -38,8 +40,19 @@ def ask(context: Context, stored: tuple[Backups, FakeS3]) -> Ask:
     return ask
 
 
-def test_every_kind_has_its_handler() -> None:
-    assert set(handlings()) == set(KINDS)
+def test_every_kind_has_its_handler_where_everything_is_switched_on(
+    configured: Callable[[str], Agent],
+) -> None:
+    switched = "".join(f"{one}:\n  enabled: true\n" for one in ("backup", "physical", "snapshots"))
+    assert set(handlers(configured(switched))) == set(KINDS)
+
+
+def test_a_restore_to_a_moment_needs_the_logins_of_the_logical_one(
+    configured: Callable[[str], Agent],
+) -> None:
+    found = handlers(configured("physical:\n  enabled: true\n"))
+    assert "physical_drill" in found
+    assert "physical_restore" not in found
 
 
 def test_only_what_may_be_done_twice_is_begun_again() -> None:
@@ -77,7 +90,7 @@ class TestRefusals:
             with pytest.raises(Refused, match="not the name of the database"):
                 ask("restore", name="newest", **confirm)
 
-    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("kind", handlings())
     def test_an_argument_that_nobody_knows(self, ask: Ask, kind: str) -> None:
         with pytest.raises(Refused, match="no argument of this request"):
             ask(kind, surprise="1")

@@ -81,7 +81,7 @@ class Rig:
         self.s3.ensure_bucket(settings.s3.backups_bucket)
         self.bucket = settings.s3.backups_bucket
         self.s3.now = self.clock.now()
-        context = Context(
+        self.context = context = Context(
             settings=settings,
             node="node-1",
             consul=lambda: self.consul,  # type: ignore[arg-type,return-value]
@@ -89,7 +89,7 @@ class Rig:
             s3=lambda: self.s3,  # type: ignore[arg-type,return-value]
             clock=self.clock,
         )
-        stanza = Stanza(settings, runner=self.programs)
+        self.stanza = stanza = Stanza(settings, runner=self.programs)
         self.alarms = Alarms(self.clock, self.folder / "alarms.json")
         self.watch = Watch(context, stanza, self.alarms, self._keys)
         self.upkeep = Upkeep(context, stanza, self.watch, self.alarms)

@@ -36,7 +36,7 @@ class Node:
         self.servers = {kind: Server(kind=kind) for kind in ("consul", "nomad")}
         settings = defaults()
         chosen = replace(settings.snapshots, enabled=True, jitter="0s")
-        context = Context(
+        self.context = context = Context(
             settings=replace(settings, state_dir=str(folder), snapshots=chosen),
             node="node-1",
             consul=lambda: None,  # type: ignore[arg-type,return-value]

@@ -23,12 +23,13 @@ from tests.unit.agents.backup.making import FakeKeys
 
 @dataclass
 class Server:
-    """A server whose snapshot is `content`; it is whole where it ends with `end`."""
+    """A server whose snapshot is `content`; it is whole where it ends with `tail`."""
 
     content: bytes = b"everything, end"
     away: bool = False
     restored: list[bytes] = field(default_factory=list)
     kind: str = "consul"
+    tail: bytes = b"end"
 
     def files(self) -> tuple[File, ...]:
         return (File("snapshot.tgz", self._read, self._check, compress=False),)
@@ -51,7 +52,7 @@ class Server:
         yield pieces()
 
     def _check(self, pieces: Pieces) -> None:
-        if not b"".join(pieces).endswith(b"end"):
+        if not b"".join(pieces).endswith(self.tail):
             raise SnapshotBroken("it has no end")
 
 
