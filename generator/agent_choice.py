@@ -57,6 +57,24 @@ def _agent(entry: KVEntry) -> Agent:
         return Agent(node, "", "unreadable", "", frozenset())
 
 
+def able(
+    consul: ConsulClient, environment: str, kind: Kind, node: str | None = None
+) -> list[Agent]:
+    """Return the agents that run and do a kind of request.
+
+    Args:
+        consul: where agents tell of themselves.
+        environment: whose.
+        kind: what for.
+        node: the one that the person names; None: any.
+    """
+    return [
+        one
+        for one in agents(consul, environment)
+        if kind in one.does and one.state == "running" and node in (None, one.node)
+    ]
+
+
 def choose(consul: ConsulClient, environment: str, kind: Kind, node: str | None = None) -> str:
     """Return the node whose agent is asked.
 
@@ -71,19 +89,23 @@ def choose(consul: ConsulClient, environment: str, kind: Kind, node: str | None 
         ServerUnreachable: no agent that runs does it.
     """
     found = agents(consul, environment)
-    able = [one for one in found if kind in one.does]
+    can = [one for one in found if kind in one.does]
     if node is not None:
-        if not any(one.node == node for one in able):
-            known = ", ".join(one.node for one in able) or "none"
+        if not any(one.node == node for one in can):
+            known = ", ".join(one.node for one in can) or "none"
             raise UsageError(
                 f"no agent of {environment} on {node!r} does {kind}",
                 hint=f"Those that do: {known}.",
             )
         return node
-    if running := [one.node for one in able if one.state == "running"]:
+    if running := [one.node for one in can if one.state == "running"]:
         return running[0]
     raise ServerUnreachable(
         f"no agent of {environment} runs that does {kind}",
-        hint=f"flowrexctl agents {environment} shows them; backup.enabled in an agent's "
-        "configuration switches backups on.",
+        hint=f"flowrexctl agents {environment} shows them; {_section(kind)}.enabled in an agent's "
+        "configuration switches that on.",
     )
+
+
+def _section(kind: Kind) -> str:
+    return {"physical": "physical", "snapshot": "snapshots"}.get(kind.split("_")[0], "backup")

@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from flowrex.command import output
-from generator.cli import context
-from generator.cli.options import environment_options
+from flowrex.errors import UsageError
+from generator.cli import backup_view as view
+from generator.cli.asking import Asking, asks
 
 if TYPE_CHECKING:
     from flowrex.node_requests import Answer, Kind
-    from generator.node_requests import Desk
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _BROKEN = 5
-
-
-def _options(command: F) -> F:
-    """Give a verb ENV, --set, --json, --node and --timeout."""
-    node = click.option(
-        "--node", metavar="NODE", help="Whose agent; the first that can, if absent."
-    )
-    timeout = click.option(
-        "--timeout",
-        metavar="DURATION",
-        default="6h",
-        show_default=True,
-        help="Time in which it must have ended.",
-    )
-    decorated: F = environment_options(node(timeout(command)))
-    return decorated
-
+_SERVERS = ("vault", "consul", "nomad", "redis")
 
 _name_argument = click.argument("name", metavar="[NAME]", default="newest")
+_kind_option = click.option(
+    "--kind",
+    type=click.Choice(["logical", "physical", "snapshots"]),
+    default="logical",
+    show_default=True,
+    help="Dumps of the database, pgBackRest's of the whole cluster, or the servers' snapshots.",
+)
+_of_option = click.option(
+    "--of", "server", type=click.Choice(_SERVERS), help="Of snapshots: one server's only."
+)
 
 
 @click.group("backup")
 def command() -> None:
-    """Take, show, prove and keep the database's backups.
+    """Take, show, prove and keep backups of the database, and snapshots of the servers.
 
     The agents of the nodes do it; they are asked through Consul, and what they say on the way is
     shown. Ctrl-C leaves what has begun to go on.
@@ -50,199 +40,176 @@ def command() -> None:
     Exit status:
       0  done                          6  no agent took it, or a server is out of reach
       5  it failed, or is no good      7  the agent refuses
+                                       8  another node is at it
 
     \b
     Examples:
       flowrexctl backup now prod
+      flowrexctl backup now prod --kind physical --type full
       flowrexctl backup list prod
       flowrexctl backup verify prod
-      flowrexctl backup drill prod
+      flowrexctl backup drill prod --kind physical --to 2026-03-01T14:05:00+01:00
     """
 
 
 @command.command("now")
-@_options
-def now(
-    environment_name: str,
-    overrides: tuple[str, ...],
-    as_json: bool,
-    node: str | None,
-    timeout: str,
-) -> None:
+@asks
+@_kind_option
+@click.option(
+    "--type",
+    "extent",
+    type=click.Choice(["full", "diff", "incr"]),
+    help="Of a physical one: all, what differs from the last full (if absent), or from the last.",
+)
+@_of_option
+def now(asking: Asking, kind: str, extent: str | None, server: str | None) -> None:
     """Take a backup now.
 
     \b
     Examples:
       flowrexctl backup now prod
+      flowrexctl backup now prod --kind physical --type full
+      flowrexctl backup now prod --kind snapshots --of vault
       flowrexctl backup now prod --json | jq -r .result.name
     """
-    answer = _ask("backup", {"reason": "manual"}, environment_name, overrides, node, timeout)
-    result = answer.result
-    size, took = result.get("bytes", 0), result.get("seconds", 0)
-    _finish(answer, as_json, f"{result.get('name')}: {_size(size)} in {took} s")
+    _fits(kind, physical={"--type": extent}, snapshots={"--of": server})
+    asked: dict[str, tuple[Kind, dict[str, str]]] = {
+        "logical": ("backup", {"reason": "manual"}),
+        "physical": ("physical_backup", {"type": extent or "diff"}),
+        "snapshots": ("snapshot_take", _of(server)),
+    }
+    answer = asking.ask(*asked[kind])
+    asking.finish(answer, view.taken(kind, answer.result))
 
 
 @command.command("list")
-@_options
-def list_(
-    environment_name: str,
-    overrides: tuple[str, ...],
-    as_json: bool,
-    node: str | None,
-    timeout: str,
-) -> None:
+@asks
+@_kind_option
+@_of_option
+def list_(asking: Asking, kind: str, server: str | None) -> None:
     """List the backups, the newest last. Only `good` ones were read or restored, and were right.
 
     \b
     Examples:
       flowrexctl backup list prod
+      flowrexctl backup list prod --kind physical
       flowrexctl backup list prod --json | jq '.result.backups[-1]'
     """
-    answer = _ask("list", {}, environment_name, overrides, node, timeout)
-    rows = [
-        (
-            one["name"],
-            _size(one["bytes"]),
-            click.style(one["state"], fg="green" if one["good"] else "yellow"),
-            "held" if one["held"] else "-",
-            one["verified_at"] or "-",
-            one["drilled_at"] or "-",
-        )
-        for one in answer.result.get("backups", ())
-    ]
-    headers = ("NAME", "SIZE", "STATE", "HELD", "VERIFIED", "DRILLED")
-    _finish(answer, as_json, output.table(rows, headers) if rows else "There is no backup.")
+    _fits(kind, snapshots={"--of": server})
+    asked: dict[str, Kind] = {
+        "logical": "list",
+        "physical": "physical_list",
+        "snapshots": "snapshot_list",
+    }
+    answer = asking.ask(asked[kind], _of(server))
+    asking.finish(answer, view.listed(kind, answer.result))
 
 
 @command.command("show")
-@_options
+@asks
 @_name_argument
-def show(
-    environment_name: str,
-    overrides: tuple[str, ...],
-    as_json: bool,
-    node: str | None,
-    timeout: str,
-    name: str,
-) -> None:
-    """Show everything that is known of a backup.
+def show(asking: Asking, name: str) -> None:
+    """Show everything that is known of a backup of the database.
 
     \b
     Examples:
       flowrexctl backup show prod
       flowrexctl backup show prod scheduled_20260301_020000
     """
-    answer = _ask("show", {"name": name}, environment_name, overrides, node, timeout)
-    lines = [f"{key}: {_plain(value)}" for key, value in answer.result.items() if key != "records"]
-    lines += [
-        f"{one['at']} {one['kind']}: {one['text'] or ('good' if one['good'] else 'not good')}"
-        for one in answer.result.get("records", ())
-    ]
-    _finish(answer, as_json, "\n".join(lines))
+    answer = asking.ask("show", {"name": name})
+    asking.finish(answer, view.shown(answer.result))
 
 
 @command.command("verify")
-@_options
+@asks
 @_name_argument
-def verify(
-    environment_name: str,
-    overrides: tuple[str, ...],
-    as_json: bool,
-    node: str | None,
-    timeout: str,
-    name: str,
-) -> int:
+@_kind_option
+@_of_option
+def verify(asking: Asking, name: str, kind: str, server: str | None) -> int:
     """Read every byte of a backup again and compare it with its manifest. Exit status 5 if wrong.
+
+    Physical backups build on each other, so that the whole repository is read.
 
     \b
     Examples:
       flowrexctl backup verify prod
       flowrexctl backup verify prod scheduled_20260301_020000
+      flowrexctl backup verify prod --kind physical
+      flowrexctl backup verify prod --kind snapshots
     """
-    answer = _ask("verify", {"name": name}, environment_name, overrides, node, timeout)
-    return _judged(answer, as_json)
+    named = None if name == "newest" else name
+    _fits(kind, logical={"NAME": named}, snapshots={"NAME": named, "--of": server})
+    asked: dict[str, tuple[Kind, dict[str, str]]] = {
+        "logical": ("verify", {"name": name}),
+        "physical": ("physical_verify", {}),
+        "snapshots": ("snapshot_verify", {"name": name, **_of(server)}),
+    }
+    return _judged(asking, asking.ask(*asked[kind]))
 
 
 @command.command("drill")
-@_options
+@asks
 @_name_argument
-def drill(
-    environment_name: str,
-    overrides: tuple[str, ...],
-    as_json: bool,
-    node: str | None,
-    timeout: str,
-    name: str,
-) -> int:
-    """Restore a backup into a scratch server and compare it with its manifest. Exit 5 if wrong.
+@click.option(
+    "--kind",
+    type=click.Choice(["logical", "physical"]),
+    default="logical",
+    show_default=True,
+    help="A dump of the database, or the whole cluster from pgBackRest's backups.",
+)
+@click.option(
+    "--to",
+    metavar="TIME|LSN|NAME",
+    help="Of physical ones: the moment; all that was archived, if absent.",
+)
+def drill(asking: Asking, name: str, kind: str, to: str | None) -> int:
+    """Restore a backup into a scratch server, read all of it, and compare. Exit 5 if wrong.
 
     \b
     Examples:
       flowrexctl backup drill prod
+      flowrexctl backup drill prod --kind physical
+      flowrexctl backup drill prod --kind physical --to before-migration-42
     """
-    answer = _ask("drill", {"name": name}, environment_name, overrides, node, timeout)
-    return _judged(answer, as_json)
+    named = None if name == "newest" else name
+    _fits(kind, logical={"NAME": named}, physical={"--to": to})
+    if kind == "physical":
+        return _judged(asking, asking.ask("physical_drill", {"to": to or "end"}))
+    return _judged(asking, asking.ask("drill", {"name": name}))
 
 
 @command.command("hold")
-@_options
+@asks
 @click.argument("name", metavar="NAME")
 @click.option("--why", metavar="TEXT", required=True, help="Why it must stay; it is kept with it.")
-def hold(
-    environment_name: str,
-    overrides: tuple[str, ...],
-    as_json: bool,
-    node: str | None,
-    timeout: str,
-    name: str,
-    why: str,
-) -> None:
+def hold(asking: Asking, name: str, why: str) -> None:
     """Keep a backup for as long as it is held, whatever retention says.
 
     \b
     Examples:
       flowrexctl backup hold prod pre_deploy_20260301_120000 --why "case 17"
     """
-    asked = {"name": name, "why": why}
-    answer = _ask("hold", asked, environment_name, overrides, node, timeout)
-    _finish(answer, as_json, f"{name} is held.")
+    asking.finish(asking.ask("hold", {"name": name, "why": why}), f"{name} is held.")
 
 
 @command.command("release")
-@_options
+@asks
 @click.argument("name", metavar="NAME")
 @click.option("--why", metavar="TEXT", required=True, help="Why it may go; it is kept with it.")
-def release(
-    environment_name: str,
-    overrides: tuple[str, ...],
-    as_json: bool,
-    node: str | None,
-    timeout: str,
-    name: str,
-    why: str,
-) -> None:
+def release(asking: Asking, name: str, why: str) -> None:
     """Let retention have a backup again that was held.
 
     \b
     Examples:
       flowrexctl backup release prod pre_deploy_20260301_120000 --why "case 17 is closed"
     """
-    asked = {"name": name, "why": why}
-    answer = _ask("release", asked, environment_name, overrides, node, timeout)
-    _finish(answer, as_json, f"{name} is held no more.")
+    asking.finish(asking.ask("release", {"name": name, "why": why}), f"{name} is held no more.")
 
 
 @command.command("follow")
-@_options
+@asks
 @click.argument("request", metavar="REQUEST")
-def follow(
-    environment_name: str,
-    overrides: tuple[str, ...],
-    as_json: bool,
-    node: str | None,
-    timeout: str,
-    request: str,
-) -> None:
+def follow(asking: Asking, request: str) -> None:
     """Follow a request that somebody has stopped watching, to its end.
 
     \b
@@ -251,77 +218,26 @@ def follow(
     """
     from generator import node_requests
 
-    desk = _desk(environment_name, overrides, timeout)
+    desk = asking.desk()
     where, sent = node_requests.find(desk, request)
-    answer = node_requests.follow(desk, node or where, sent)
-    _finish(answer, as_json, _plain(answer.result))
+    answer = node_requests.follow(desk, asking.node or where, sent)
+    asking.finish(answer, view.plain(answer.result))
 
 
-def _ask(
-    kind: Kind,
-    arguments: Mapping[str, str],
-    environment_name: str,
-    overrides: tuple[str, ...],
-    node: str | None,
-    timeout: str,
-) -> Answer:
-    from generator import agent_choice, node_requests
-
-    desk = _desk(environment_name, overrides, timeout)
-    return node_requests.ask(
-        desk, agent_choice.choose(desk.consul, desk.environment, kind, node), kind, arguments
-    )
+def _of(server: str | None) -> dict[str, str]:
+    return {} if server is None else {"of": server}
 
 
-def _desk(environment_name: str, overrides: tuple[str, ...], timeout: str) -> Desk:
-    from flowrex.duration import seconds
-    from generator import access
-    from generator.node_requests import Desk
-
-    environment = context.load_environment(environment_name, overrides)
-    return Desk(
-        environment.name,
-        access.consul(environment),
-        output.say,
-        deadline_s=seconds(timeout),
-    )
+def _fits(kind: str, **options: dict[str, str | None]) -> None:
+    """Insist that no option is given that another kind has."""
+    for name in {name for fitting in options.values() for name in fitting}:
+        kinds = [one for one, fitting in options.items() if name in fitting]
+        given = next(options[one][name] for one in kinds)
+        if given is not None and kind not in kinds:
+            raise UsageError(f"{name} is for --kind {' and '.join(kinds)}, not for {kind}")
 
 
-def _judged(answer: Answer, as_json: bool) -> int:
-    good = answer.result.get("good") is True
-    word = click.style("good", fg="green") if good else click.style("NOT GOOD", fg="red", bold=True)
-    said = f"{answer.result.get('name')} is {word}. {answer.result.get('text') or ''}".strip()
-    status = 0 if good else _BROKEN
-    _finish(answer, as_json, said, status)
+def _judged(asking: Asking, answer: Answer) -> int:
+    status = 0 if answer.result.get("good") is True else _BROKEN
+    asking.finish(answer, view.judged(answer.result), status)
     return status
-
-
-def _finish(answer: Answer, as_json: bool, text: str, status: int = 0) -> None:
-    if as_json:
-        output.emit(
-            {
-                "request": answer.id,
-                "state": answer.state,
-                "message": answer.message,
-                "result": dict(answer.result),
-                "exit_status": status,
-            }
-        )
-        return
-    output.show(text)
-    if answer.message and answer.message not in text:
-        output.say(answer.message)
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TiB"
-
-
-def _plain(value: object) -> str:
-    import json
-
-    return value if isinstance(value, str) else json.dumps(value, default=str)

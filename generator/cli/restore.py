@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from flowrex.node_requests import Answer
     from generator.environment import Environment
     from generator.node_requests import Desk
-    from generator.restore.run import Wish
+    from generator.restore.progress import Source
+    from generator.restore.wish import Wish
     from generator.run import Setup
 
 
@@ -26,8 +27,15 @@ if TYPE_CHECKING:
 @environment_options
 @click.option(
     "--to",
-    metavar="NAME|TIME",
-    help="A backup, or the newest good one from before a time (ISO 8601); the newest if absent.",
+    metavar="NAME|TIME|LSN",
+    help="A backup; a time (ISO 8601, with its zone), an LSN, the name of a moment, or `end`. The "
+    "newest good backup if absent.",
+)
+@click.option(
+    "--kind",
+    "source",
+    type=click.Choice(["logical", "physical"]),
+    help="From a dump, or from physical backups; the most exact that reaches it, if absent.",
 )
 @click.option("--migrate", is_flag=True, help="Run the deployed version's migrations afterwards.")
 @click.option(
@@ -46,6 +54,7 @@ def command(
     overrides: tuple[str, ...],
     as_json: bool,
     to: str | None,
+    source: Source | None,
     migrate: bool,
     database: str | None,
     node: str | None,
@@ -53,12 +62,16 @@ def command(
     abandon: bool,
     lock_wait: str | None,
 ) -> None:
-    """Bring a backup of the database back.
+    """Bring the database back as it was: at a moment, or when a backup was taken.
 
     Says what will be lost and asks for the database's name. Under the deployment lock it stops the
     jobs that use the database, lets a node's agent restore, and starts the jobs again at the
     versions that ran, until they are in service. The agent restores beside the database in use
     and compares before it takes its place; the old one stays under another name.
+
+    A moment is restored exactly where an agent has physical backups of it: the cluster is recovered
+    beside the running one, and the database taken from there. Elsewhere a time means the newest
+    good dump from before it. What is used is said before anything is asked.
 
     Where it is cut off, by Ctrl-C or `kill -9`, how far it came is kept: --resume goes on from
     there, --abandon starts the jobs again on the database as it is.
@@ -72,13 +85,15 @@ def command(
     \b
     Examples:
       flowrexctl restore prod
-      flowrexctl restore prod --to 2026-03-01T12:00:00Z
+      flowrexctl restore prod --to 2026-03-01T14:05:00+01:00
+      flowrexctl restore prod --to before-migration-42
+      flowrexctl restore prod --to 2026-03-01T12:00:00Z --kind logical
       flowrexctl restore staging --to pre_deploy_20260301_120000 --migrate --database flowrex
       flowrexctl restore prod --resume
     """
-    from generator.restore import run
+    from generator.restore import run, wish
 
-    if (resume or abandon) and (to or migrate or node or (resume and abandon)):
+    if (resume or abandon) and (to or source or migrate or node or (resume and abandon)):
         raise UsageError("--resume and --abandon go on with what was begun, and take nothing else")
     environment = context.load_environment(environment_name, overrides)
     desk = _desk(environment)
@@ -92,9 +107,11 @@ def command(
         if resume:
             answer = run.resume(setup, desk)
         else:
-            wish = run.prepare(desk, environment.postgres.database, to=to, node=node)
-            _confirm(ctx, environment, wish, database)
-            answer = run.restore(setup, desk, wish, migrate=migrate)
+            wished = wish.prepare(
+                desk, environment.postgres.database, to=to, node=node, source=source
+            )
+            _confirm(ctx, environment, wished, database)
+            answer = run.restore(setup, desk, wished, migrate=migrate)
     finally:
         teller.clear()
     _finish(environment.name, answer, as_json=as_json)
@@ -111,7 +128,8 @@ def _confirm(
         if not output.interactive():
             raise UsageError(
                 "a restore asks for the database's name, and there is nobody to ask",
-                hint=f"flowrexctl restore {environment.name} --to {wish.backup} --database NAME",
+                hint=f"flowrexctl restore {environment.name} --kind {wish.source} "
+                f"--to '{wish.backup}' --database NAME",
             )
         typed = click.prompt(
             "\nType the database's name to restore it", default="", show_default=False, err=True
@@ -160,7 +178,8 @@ def _finish(environment: str, answer: Answer, *, as_json: bool) -> None:
         )
         return
     kept = answer.result.get("kept_as")
-    output.show(f"{answer.result.get('name')} is restored, and the jobs are in service.")
+    what = answer.result.get("to") or answer.result.get("name")
+    output.show(f"{what} is restored, and the jobs are in service.")
     if kept:
         output.show(f"The database as it was is kept as {kept}, until somebody drops it.")
 

@@ -1,4 +1,4 @@
-"""Which backup a person means. Pure."""
+"""Which backup a person means, and from which kind of backups it comes. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,32 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flowrex.errors import HardStop, UsageError
+from generator.restore.progress import Source
 
 Listed = Sequence[Mapping[str, Any]]
+
+
+def source(
+    backups: Listed, to: str | None, *, reaches_moments: bool, wanted: Source | None
+) -> Source:
+    """Return which kind of backups is the most exact for what a person means.
+
+    Args:
+        backups: the logical ones, as the agent lists them.
+        to: what the person says; None: the newest backup.
+        reaches_moments: whether an agent restores to a moment, from physical backups.
+        wanted: what the person insists on.
+    """
+    if wanted is not None:
+        return wanted
+    if to is None or not reaches_moments or any(one["name"] == to for one in backups):
+        return "logical"
+    return "physical"
+
+
+def is_time(to: str) -> bool:
+    """Tell whether a person means a time."""
+    return _moment(to) is not None
 
 
 def choose(backups: Listed, to: str | None) -> str:

@@ -12,6 +12,7 @@ from flowrex.consul import ConsulClient
 from flowrex.errors import ConfigurationError
 
 Step = Literal["stopping", "restoring", "migrating", "starting"]
+Source = Literal["logical", "physical"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Progress:
     """One restore.
 
     Attributes:
-        backup: its name.
+        backup: its name; from physical backups, the moment.
         database: what is restored.
         node: whose agent restores.
         by: who began it.
@@ -28,6 +29,7 @@ class Progress:
         step: what is being done, or was when it was cut off.
         request: the id of the request to the agent; empty before there is one.
         jobs: each job that was stopped, with the version that ran.
+        source: which backups it comes from.
     """
 
     backup: str
@@ -39,6 +41,7 @@ class Progress:
     step: Step = "stopping"
     request: str = ""
     jobs: Mapping[str, int] = field(default_factory=dict)
+    source: Source = "logical"
 
     def sentence(self) -> str:
         """Say how far it is."""
@@ -70,6 +73,8 @@ def read(consul: ConsulClient, environment: str) -> Progress | None:
         found = Progress(**document)
         if found.step not in get_args(Step):
             raise ValueError(f"step {found.step!r}")
+        if found.source not in get_args(Source):
+            raise ValueError(f"source {found.source!r}")
     except (ValueError, TypeError) as error:
         raise ConfigurationError(
             f"is no restore of this version of flowrexctl: {error}",

@@ -4,66 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from flowrex import keys
 from flowrex.duration import seconds
 from flowrex.errors import FlowrexError, HardStop, ServerUnreachable, UsageError
-from flowrex.node_requests import Answer, parse_answer
-from generator import agent_choice, audit, lock, node_requests
+from flowrex.node_requests import Answer, Kind, parse_answer
+from generator import audit, lock, node_requests
 from generator.lock import Holder
 from generator.node_requests import Desk, RequestFailed
 from generator.restore import jobs, progress
-from generator.restore.choice import choose
 from generator.restore.progress import Progress
+from generator.restore.wish import Wish
 from generator.run import Setup
 from generator.watch import Event, Watch
 
 _VERB = "restore"
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is to be restored, and what that takes away.
-
-    Attributes:
-        node: whose agent restores.
-        backup: the backup's name.
-        database: the database's name.
-        sentences: what will be lost, as the agent says it.
-        loss: the same for programs.
-    """
-
-    node: str
-    backup: str
-    database: str
-    sentences: tuple[str, ...]
-    loss: Mapping[str, Any]
-
-
-def prepare(desk: Desk, database: str, *, to: str | None, node: str | None) -> Wish:
-    """Ask the agent which backup is meant and what will be lost; nothing is changed.
-
-    Raises:
-        HardStop: there is an unfinished restore, or no backup is good.
-    """
-    if (unfinished := progress.read(desk.consul, desk.environment)) is not None:
-        raise HardStop(unfinished.sentence(), hint=progress.ways_on(desk.environment))
-    where = agent_choice.choose(desk.consul, desk.environment, "restore", node)
-    listed = node_requests.ask(desk, where, "list", {})
-    backup = choose(listed.result.get("backups", ()), to)
-    named = str(listed.result.get("database", ""))
-    if named != database:
-        raise HardStop(
-            f"the agent of {where} keeps backups of the database {named!r}, and {desk.environment} "
-            f"has {database!r}",
-            hint="Name another with --node.",
-        )
-    said = node_requests.ask(desk, where, "restore", {"name": backup, "dry_run": "true"})
-    sentences = tuple(map(str, said.result.get("sentences", ())))
-    return Wish(where, backup, database, sentences, said.result.get("loss", {}))
 
 
 def restore(setup: Setup, desk: Desk, wish: Wish, *, migrate: bool) -> Answer:
@@ -80,13 +38,19 @@ def restore(setup: Setup, desk: Desk, wish: Wish, *, migrate: bool) -> Answer:
     me = Holder.myself("")
     begun = Progress(
         backup=wish.backup,
+        source=wish.source,
         database=wish.database,
         node=wish.node,
         by=f"{me.who}@{me.host}",
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         migrate=migrate,
     )
-    details = {"backup": wish.backup, "database": wish.database, "loss": dict(wish.loss)}
+    details = {
+        "backup": wish.backup,
+        "source": wish.source,
+        "database": wish.database,
+        "loss": dict(wish.loss),
+    }
     with _under_lock(setup, details) as watch:
         if (unfinished := progress.read(setup.consul, watch.environment)) is not None:
             raise HardStop(unfinished.sentence(), hint=progress.ways_on(watch.environment))
@@ -178,8 +142,9 @@ def _restored(watch: Watch, desk: Desk, now: Progress, note: Callable[[str], Pro
         with suppress(UsageError):  # it was never sent
             node, request = node_requests.find(desk, now.request)
             return node_requests.follow(desk, node, request)
-    arguments = {"name": now.backup, "confirm": now.database}
-    request = node_requests.make("restore", arguments)
+    kind: Kind = "restore" if now.source == "logical" else "physical_restore"
+    meant = "name" if now.source == "logical" else "to"
+    request = node_requests.make(kind, {meant: now.backup, "confirm": now.database})
     note(request.id)
     node_requests.post(desk, now.node, request)
     return node_requests.follow(desk, now.node, request)
