@@ -41,7 +41,8 @@ def main() -> None:
         kill_at_statement(world["at"], world["when"])
         target = Target(access, Server.parse(world["server"]))
         reader = Reader(books, FakeKeys(), access)
-        restore.restore(reader, world["name"], target, now=lambda: datetime.now(UTC))
+        origin = restore.of_backup(reader, world["name"], target)
+        restore.restore(origin, target, now=lambda: datetime.now(UTC))
         return
     source = Source(
         settings(world["server"]), "dev", "node-1", books, FakeKeys(), OwnLogins(access)
