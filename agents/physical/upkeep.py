@@ -100,13 +100,21 @@ class Upkeep:
         for duty in self._duties:
             if self._due(duty):
                 await self._do(duty)
+            elif self._seen() and not self._wanted(duty):
+                # An operator, or another node, has done it since; maybe before a restart.
+                duty.problem = []
+                self._alarms.report(duty.name, [])
 
     def _due(self, duty: Duty) -> bool:
-        # Without a look at the repository nothing is known of the last backups.
-        if self._watch.repository is None or not self._watch.repository.exists:
-            return False
-        if self._context.clock.monotonic() < duty.not_before:
-            return False
+        waits = self._context.clock.monotonic() < duty.not_before
+        return not waits and self._seen() and self._wanted(duty)
+
+    def _seen(self) -> bool:
+        """Tell whether the repository was looked at: else nothing is known of the last backups."""
+        return self._watch.repository is not None and self._watch.repository.exists
+
+    def _wanted(self, duty: Duty) -> bool:
+        """Tell whether its time has come, also where it has to wait after a failure."""
         now = self._context.clock.now()
         return duty.schedule.due(duty.last(), now) <= now
 
@@ -182,6 +190,22 @@ class Upkeep:
             await self._expire()
 
     async def _expire(self) -> None:
+        """Expire, and tell where that fails: the store fills up then."""
+        problem: list[Alarm] = []
+        try:
+            await self._expire_what_may_go()
+        except LockHeld as error:
+            # A backup builds on what would go, or a restore reads it. The next day does it.
+            self._expiry = error.message
+            log.info("nothing was deleted", extra={"why": error.message})
+        except ConfigurationError:
+            raise
+        except FlowrexError as error:
+            self._expiry = error.message
+            problem = [Alarm("expiry failed", error.message)]
+        self._alarms.report("expiry", problem)
+
+    async def _expire_what_may_go(self) -> None:
         """Let pgBackRest delete what is past its retention, where nothing is in doubt."""
         # The segment that this sends is the newest in the store, and has the store's own time.
         await self._stanza.check()
@@ -200,13 +224,7 @@ class Upkeep:
         if why is not None:
             log.warning("nothing was deleted", extra={"why": why})
             return
-        try:
-            said = await self._expired()
-        except LockHeld as error:
-            # A restore may be reading what would go.
-            self._expiry = error.message
-            log.info("nothing was deleted", extra={"why": error.message})
-            return
+        said = await self._expired()
         self._state.expired_at = self._context.clock.now()
         self._save()
         log.info("what is past its retention was deleted", extra={"pgbackrest": said})
@@ -267,29 +285,9 @@ class Upkeep:
 
     def metrics(self) -> Iterator[Any]:
         """Yield when the last good backup and the last good verification were."""
-        from prometheus_client.core import GaugeMetricFamily
+        from agents.physical.metrics import families
 
-        repository = self._watch.repository
-        done = GaugeMetricFamily(
-            "flowrex_physical_backup_last_success_timestamp_seconds",
-            "When the newest backup of a type ended.",
-            labels=["type"],
-        )
-        for kind in ("full", "diff"):
-            good = (
-                [b for b in repository.backups if b.kind == kind and not b.error]
-                if repository
-                else []
-            )
-            if good:
-                done.add_metric([kind], good[-1].stopped.timestamp())
-        yield done
-        if self._state.verified_at is not None:
-            yield GaugeMetricFamily(
-                "flowrex_physical_verified_timestamp_seconds",
-                "When every byte of the repository was last read and found right.",
-                value=self._state.verified_at.timestamp(),
-            )
+        yield from families(self._watch.repository, self._state.verified_at)
 
 
 def _iso(moment: datetime | None) -> str | None:

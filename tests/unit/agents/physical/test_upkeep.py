@@ -154,6 +154,31 @@ async def test_while_a_restore_may_be_reading_nothing_goes(rig: Rig) -> None:
     assert rig.alarms.names == []
 
 
+async def test_what_an_operator_did_after_a_failure_is_an_alarm_no_more(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.programs.fails["backup"] = ServerUnreachable("away")
+    await rounds(rig)
+    assert "full backup failed" in rig.alarms.names
+    again = Rig(tmp_path, Programs(info=FRESH), clock=rig.clock, s3=rig.s3)
+    assert "full backup failed" in again.alarms.names, "also after a restart"
+    assert not [verb for verb in await rounds(again) if verb.startswith("backup")]
+    assert "full backup failed" not in again.alarms.names
+
+
+async def test_an_expiry_that_fails_is_an_alarm_until_one_does_not(rig: Rig) -> None:
+    rig.programs.fails["expire"] = ServerUnreachable("the store refuses")
+    await rounds(rig)
+    assert "expiry failed" in rig.alarms.names
+    await rounds(rig)
+    assert "expiry failed" in rig.alarms.names, "not forgotten by the next round"
+    rig.programs.fails.clear()
+    rig.clock.time += timedelta(days=1)
+    rig.s3.now = rig.clock.now()
+    rig.archive(5)
+    await rounds(rig)
+    assert "expiry failed" not in rig.alarms.names
+
+
 def test_an_unreadable_record_means_that_nothing_is_verified(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     for text in ("", "[]", '{"verified_at": 5}', '{"verified_at": "2026-03-01T12:00:00"}'):
