@@ -17,9 +17,11 @@ from typing import Any
 from agents import lock
 from agents.backup import loss as losing
 from agents.backup import restore as restoring
+from agents.backup.fill import Target as Into
 from agents.backup.hands import Hands
 from agents.backup.loss import loss
 from agents.backup.restore import Origin
+from agents.backup.swap import LED_FROM
 from agents.backup.work import Backups
 from agents.physical import alone
 from agents.physical.info import Backup, Repository
@@ -29,6 +31,7 @@ from agents.physical.stanza import Stanza
 from agents.physical.target import Target, parse
 from flowrex import keys
 from flowrex.consul import ConsulClient
+from flowrex.errors import ServerRefused
 
 
 @dataclass(frozen=True)
@@ -137,9 +140,12 @@ class Moments:
             watched = replace(hands, tick=tick)
             hands.say("sending what was written so far to the archive")
             alone.in_thread(self.stanza.flush(), tick)
+            repository = self.repository(watched)
+            with backups.target(watched) as into:
+                _insist_on_the_same(repository, into)
             with recovered(
                 self.stanza,
-                self.repository(watched),
+                repository,
                 target,
                 self.scratch / "restore",
                 watched,
@@ -179,6 +185,22 @@ class Moments:
                 hands.tick()
 
             yield tick
+
+
+def _insist_on_the_same(repository: Repository, into: Into) -> None:
+    """Insist that the moment's database goes back to where it is from, before hours are spent.
+
+    Raises:
+        ServerRefused: the primary that `backup` names is another cluster than the repository's.
+    """
+    with into.session(LED_FROM) as session:
+        found = session.value("SELECT system_identifier FROM pg_control_system()")
+    if found != repository.system_id:
+        raise ServerRefused(
+            f"{into.server} is the cluster {found}, and the physical backups are of "
+            f"{repository.system_id}",
+            hint="Look at backup.postgres.servers and physical in the agent's configuration.",
+        )
 
 
 def sentences(backup: Backup, target: Target, now: datetime) -> Iterator[str]:

@@ -44,3 +44,25 @@ def test_where_no_agent_runs_that_does_it_is_out_of_reach(consul: FakeConsul) ->
     publish(consul, state="stopped")
     with pytest.raises(ServerUnreachable, match="no agent of dev runs that does backup"):
         choose(consul, "dev", "backup")
+
+
+def test_the_hint_names_the_section_that_switches_it_on(consul: FakeConsul) -> None:
+    sections = {"restore": "backup", "physical_restore": "physical", "snapshot_take": "snapshots"}
+    publish(consul, does=())
+    for kind, section in sections.items():
+        with pytest.raises(ServerUnreachable) as caught:
+            choose(consul, "dev", kind)
+        assert f" {section}.enabled" in str(caught.value.hint)
+
+
+def test_who_can_is_who_runs_and_does_it(consul: FakeConsul) -> None:
+    publish(consul, "n2", does=("physical_restore",))
+    publish(consul, "n3", does=("physical_restore",), state="stopped")
+
+    def able(node: str | None = None) -> list[str]:
+        found = agent_choice.able(consul, "dev", "physical_restore", node)  # type: ignore[arg-type]
+        return [one.node for one in found]
+
+    assert able() == ["n2"]
+    assert able("n2") == ["n2"]
+    assert able("n1") == []
