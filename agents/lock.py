@@ -17,6 +17,9 @@ from flowrex.consul import ConsulClient
 from flowrex.errors import FlowrexError, LockHeld, NotFound, ServerUnreachable
 
 TTL_S = 30
+# After so long a lock that a death left behind is gone: twice the time to live, and some more.
+DEAD_S = 2.5 * TTL_S
+_AGAIN_S = 1.0
 
 
 class LockLost(LockHeld):
@@ -87,6 +90,8 @@ def hold(
     what: str,
     *,
     ttl_s: int = TTL_S,
+    wait_s: float = 0.0,
+    waiting: Callable[[str], None] = lambda holder: None,
 ) -> Iterator[HeldLock]:
     """Hold a lock for the length of a block.
 
@@ -97,6 +102,8 @@ def hold(
         node: who takes it.
         what: what for, for those who find it held.
         ttl_s: seconds after which a dead holder's lock expires (Consul takes up to twice that).
+        wait_s: seconds for which one that is held is waited for; `DEAD_S` outlives a dead holder's.
+        waiting: told once who holds it.
 
     Raises:
         LockHeld: another node holds it.
@@ -107,8 +114,7 @@ def hold(
     try:
         since = datetime.now(UTC).isoformat(timespec="seconds")
         mine = json.dumps({"node": node, "what": what, "since": since})
-        if not client.kv_put(key, mine, acquire=session):
-            raise LockHeld(f"{subject} is being worked on: {_holder(client, key)}")
+        _acquire(client, key, mine, session, subject, wait_s, waiting)
         held = HeldLock(consul, key, session, ttl_s)
     except BaseException:
         with suppress(ServerUnreachable):
@@ -118,6 +124,28 @@ def hold(
         yield held
     finally:
         held.release()
+
+
+def _acquire(
+    client: ConsulClient,
+    key: str,
+    mine: str,
+    session: str,
+    subject: str,
+    wait_s: float,
+    waiting: Callable[[str], None],
+) -> None:
+    until, told = time.monotonic() + wait_s, False
+    while not client.kv_put(key, mine, acquire=session):
+        holder = _holder(client, key)
+        if time.monotonic() >= until:
+            raise LockHeld(f"{subject} is being worked on: {holder}")
+        if not told:
+            waiting(f"waiting for {holder}")
+            told = True
+        time.sleep(_AGAIN_S)
+        # Nothing else renews it before it holds the lock.
+        client.session_renew(session)
 
 
 def _holder(client: ConsulClient, key: str) -> str:

@@ -94,7 +94,8 @@ def list_(config: Path, as_json: bool) -> None:
 def backup(kind: BackupType, no_lock: bool, config: Path, as_json: bool) -> None:
     """Take a backup now: full, diff (since the last full) or incr (since the last of any kind).
 
-    Leaves with 8 where another node, or the running agent, does something with the repository.
+    Where another node, or the running agent, is at it, that is waited for a little; then it leaves
+    with 8.
 
     \b
     Examples:
@@ -113,6 +114,7 @@ def backup(kind: BackupType, no_lock: bool, config: Path, as_json: bool) -> None
 
 
 async def _backup(config: Path, stanza: Stanza, kind: BackupType, *, no_lock: bool) -> None:
+    from agents.lock import DEAD_S
     from agents.physical import alone
     from flowrex import keys
 
@@ -121,8 +123,17 @@ async def _backup(config: Path, stanza: Stanza, kind: BackupType, *, no_lock: bo
         return
     here, subject = surroundings(config), f"the stanza {stanza.name}"
     key = keys.physical_lock(stanza.name)
-    async with alone.held(here.consul, key, subject, here.node, f"{kind} backup") as lock:
-        await alone.watched(stanza.backup(kind, reason="manual"), lock.check)
+    async with alone.held(
+        here.consul,
+        key,
+        subject,
+        here.node,
+        f"{kind} backup",
+        # The one who was killed here a moment ago may have left it.
+        wait_s=DEAD_S,
+        waiting=say,
+    ) as held:
+        await alone.watched(stanza.backup(kind, reason="manual"), held.check)
 
 
 @command.command("check")

@@ -19,7 +19,14 @@ _TICK_S = 1.0
 
 @asynccontextmanager
 async def held(
-    consul: Callable[[], ConsulClient], key: str, subject: str, node: str, what: str
+    consul: Callable[[], ConsulClient],
+    key: str,
+    subject: str,
+    node: str,
+    what: str,
+    *,
+    wait_s: float = 0.0,
+    waiting: Callable[[str], None] = lambda holder: None,
 ) -> AsyncIterator[HeldLock]:
     """Hold a lock for the length of a block; `agents.lock.hold` beside an event loop.
 
@@ -29,12 +36,14 @@ async def held(
         subject: what it is of.
         node: who takes it.
         what: what for, for those who find it held.
+        wait_s: seconds for which one that is held is waited for.
+        waiting: told once who holds it.
 
     Raises:
         LockHeld: another node, or an operator, holds it.
         ServerUnreachable: Consul is away.
     """
-    block = lock.hold(consul, key, subject, node, what)
+    block = lock.hold(consul, key, subject, node, what, wait_s=wait_s, waiting=waiting)
     entering = asyncio.ensure_future(asyncio.to_thread(block.__enter__))
     try:
         found = await asyncio.shield(entering)

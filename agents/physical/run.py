@@ -18,6 +18,7 @@ from flowrex.errors import (
 from flowrex.pgbackrest import LOCKED
 
 _GRACE_S = 10.0
+_RIGHTS = "permission denied for function"
 _UNREACHABLE = {
     49: "the connection broke",
     56: "PostgreSQL does not answer",
@@ -109,7 +110,11 @@ def _failure(argv: Sequence[str], status: int, said: str) -> FlowrexError:
         return LockHeld(text, hint="Wait for it to end; pgBackRest does one thing at a time.")
     if why := _UNREACHABLE.get(status):
         return ServerUnreachable(f"{text} ({why})")
-    return ServerRefused(text)
+    # A database that was restored beside another has lost what only an administrator may give.
+    hint = (
+        "`flowrexctl bootstrap ENV` gives the agent's role its rights." if _RIGHTS in text else None
+    )
+    return ServerRefused(text, hint=hint)
 
 
 def _shown(argv: Sequence[str]) -> str:

@@ -182,6 +182,8 @@ def _finish(environment: str, answer: Answer, *, as_json: bool) -> None:
     output.show(f"{what} is restored, and the jobs are in service.")
     if kept:
         output.show(f"The database as it was is kept as {kept}, until somebody drops it.")
+    if note := answer.result.get("note"):
+        output.say(str(note))
 
 
 def _told_abandoned(environment: str, jobs: object, *, as_json: bool) -> None:

@@ -81,3 +81,17 @@ def test_a_session_that_ended_loses_it(consul: FakeConsul) -> None:
         renew(held, consul)
         with pytest.raises(lock.LockLost, match="has ended"):
             held.check()
+
+
+def test_it_can_be_waited_for_and_says_whom_it_waits_for(
+    consul: FakeConsul, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    with hold(consul) as held:
+        monkeypatch.setattr(lock.time, "sleep", lambda _: consul.expire(held._session))
+        with lock.hold(
+            lambda: consul, KEY, "flowrex", "node-2", "backup", wait_s=60, waiting=told.append  # type: ignore[arg-type,return-value]
+        ):  # fmt: skip
+            pass
+    assert len(told) == 1
+    assert told[0].startswith("waiting for backup on node-1")

@@ -40,7 +40,11 @@ class Agent:
 
     def __init__(self) -> None:
         self.asked: list[Request] = []
-        self.moment: Ended = ("done", "", {"name": LABEL, "to": "time 14:05", "kept_as": "old"})
+        self.moment: Ended = (
+            "done",
+            "",
+            {"name": LABEL, "to": "time 14:05", "kept_as": "old", "note": "do it"},
+        )
         self.previewed: Ended | None = None
 
     def __call__(self, request: Request) -> Ended:
@@ -201,6 +205,7 @@ class TestRestore:
         assert agent.did("physical_restore")[-1] == {"to": to, "confirm": "flowrex"}
         assert agent.did("restore") == []
         assert "time 14:05 is restored" in done.out
+        assert "do it" in done.err, "what is left for an administrator"
         assert runs(rig, "backend")
         (record,) = audit.history(rig.consul, "dev")  # type: ignore[arg-type]
         assert record.details["source"] == "physical"
