@@ -25,6 +25,13 @@ _CREDENTIALS = {
 }
 _PASSWORDS = {"redis-snapshot-password": "redis-snapshot", "snapshot-escrow-key": "snapshot-escrow"}
 
+# As the agent's unit has them.
+_ALLOCATOR = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "262144",
+    "MALLOC_TRIM_THRESHOLD_": "262144",
+}
+
 
 def settings(layout: Layout, environment: Environment) -> dict[str, Any]:
     """Return what the agent's own configuration file says: what the cluster alone knows.
@@ -118,8 +125,7 @@ def command(layout: Layout) -> Command:
         str(layout.config(NAME, "yaml")),
     )
     project = Path(__file__).parents[2]
-    # Threads with a heap of their own each would take megabytes; the agent's unit says the same.
-    environ = {"PYTHONPATH": str(project), "MALLOC_ARENA_MAX": "2"}
+    environ = {"PYTHONPATH": str(project), **_ALLOCATOR}
     return Command(NAME, argv, cwd=layout.data(NAME), environ=environ)
 
 

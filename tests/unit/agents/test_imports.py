@@ -38,3 +38,21 @@ def test_the_process_imports_no_other_room_and_not_what_only_they_need(room: str
 def test_no_client_library_is_imported_before_its_server_is_asked() -> None:
     there = imported("import agents.process")
     assert there.isdisjoint({"consul", "hvac", "requests", "botocore", "cryptography"})
+
+
+def test_a_running_agent_guesses_no_encodings_and_nobody_is_warned(tmp_path: Path) -> None:
+    broken = tmp_path / "agent.yaml"
+    broken.write_text("unknown: 1\n")
+    program = (
+        "import contextlib, pathlib, sys, agents.start\n"
+        "from flowrex.errors import FlowrexError\n"
+        f"with contextlib.suppress(FlowrexError): agents.start.run(pathlib.{broken!r})\n"
+        "import requests, consul, hvac\n"
+        "answer = requests.Response()\n"
+        "answer._content = 'é'.encode()\n"
+        "print(answer.text, sys.modules['charset_normalizer'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("é None\n", "")
