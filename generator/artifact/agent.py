@@ -6,16 +6,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from flowrex.errors import ConfigurationError
-from generator.artifact import archive, deb
-from generator.artifact.build import source_date, version_of
+from generator.artifact import archive, deb, made
+from generator.artifact.inputs import Inputs, source_date, version_of
+from generator.artifact.made import Artifact
 from generator.artifact.packages import Installer, pip_install, python_tag, site_packages
 
-SOURCES = ("agents", "flowrex")
-LOCK = Path("requirements", "agent.lock")
+INPUTS = Inputs(("agents", "flowrex"), Path("requirements", "agent.lock"))
 HOME = "opt/flowrex-agent"
 PROGRAM = f"/{HOME}/bin/flowrex-agent"
 
@@ -48,23 +48,41 @@ fi
 
 @dataclass(frozen=True)
 class Package:
-    """One package that was made.
+    """A package that was made.
 
     Attributes:
-        kind: `tarball` or `deb`.
         path: its file.
         sha256: its checksum, in hex.
         size: its length in bytes.
     """
 
-    kind: str
     path: Path
     sha256: str
     size: int
 
-    def as_document(self) -> dict[str, object]:
-        """Return what `--json` prints."""
-        return {**asdict(self), "path": str(self.path)}
+
+@dataclass(frozen=True)
+class Packages:
+    """What a build makes.
+
+    Attributes:
+        tarball: for a system without dpkg, and for Nomad, which fetches it as an artifact.
+        deb: the Debian package.
+    """
+
+    tarball: Artifact
+    deb: Package
+
+    def as_documents(self) -> list[dict[str, object]]:
+        """Return what `--json` prints of each."""
+        named: tuple[tuple[str, Artifact | Package], ...] = (
+            ("tarball", self.tarball),
+            ("deb", self.deb),
+        )
+        return [
+            {"kind": kind, "path": str(one.path), "sha256": one.sha256, "size": one.size}
+            for kind, one in named
+        ]
 
 
 def build(
@@ -74,8 +92,8 @@ def build(
     cache: Path,
     environ: Mapping[str, str],
     install: Installer = pip_install,
-) -> list[Package]:
-    """Make dist/flowrex-agent-VERSION.tar.gz and dist/flowrex-agent_VERSION_ARCH.deb.
+) -> Packages:
+    """Make dist/flowrex-agent-VERSION-….tar.gz, its manifest, and …/flowrex-agent_VERSION_ARCH.deb.
 
     Args:
         root: the project.
@@ -91,30 +109,26 @@ def build(
     """
     version_of(version)
     mtime_s = source_date(environ)
-    site = site_packages(root / LOCK, cache, install)
+    site = site_packages(root / INPUTS.lock, cache, install)
     entries = [
-        *(entry for name in SOURCES for entry in archive.tree(root / name, f"{HOME}/{name}")),
+        *INPUTS.entries(root, f"{HOME}/"),
         *(entry for entry in archive.tree(site, _SITE) if not entry.name.startswith(_UNUSED)),
         archive.Entry(PROGRAM[1:], root / "agents/systemd/launcher", executable=True),
     ]
-    dist = root / "dist"
-    dist.mkdir(exist_ok=True)
-    tarball = dist / f"flowrex-agent-{version}-{python_tag()}.tar.gz"
-    package = dist / f"flowrex-agent_{version}_{deb.architecture()}.deb"
-    with tempfile.TemporaryDirectory(prefix="flowrex-agent-") as name:
+    revision = INPUTS.revision(root)
+    with made.folder(root) as dist, tempfile.TemporaryDirectory(prefix="flowrex-agent-") as name:
         _installed(root, Path(name))
         placed = _placed(Path(name))
         placed.append(
             archive.Entry("usr/bin/flowrex-agent", root / "agents/systemd/command", executable=True)
         )
-        return [
-            Package("tarball", tarball, *archive.write(tarball, entries, mtime_s=mtime_s)),
-            Package(
-                "deb",
-                package,
-                *deb.write(package, _control(version), [*entries, *placed], mtime_s=mtime_s),
-            ),
-        ]
+        tarball = dist / f"flowrex-agent-{version}-{python_tag()}.tar.gz"
+        package = dist / f"flowrex-agent_{version}_{deb.architecture()}.deb"
+        everything = [*entries, *placed]
+        return Packages(
+            made.write("agent", version, tarball, entries, revision=revision, mtime_s=mtime_s),
+            Package(package, *deb.write(package, _control(version), everything, mtime_s=mtime_s)),
+        )
 
 
 def _installed(root: Path, target: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from flowrex.errors import ConfigurationError
 from flowrex.secret import Secret
-from generator.artifact.build import Artifact
+from generator.artifact.made import Artifact
 from generator.environment.model import Environment
 
 if TYPE_CHECKING:

@@ -76,19 +76,19 @@ def command(
 
 
 def _agent(version: str, *, as_json: bool) -> None:
-    from generator.artifact.agent import build
+    from generator.artifact import agent
     from generator.dev.settings import read
 
     progress = Progress()
     progress(f"building flowrex-agent {version} …")
     try:
-        packages = build(
+        packages = agent.build(
             project_root(), version, cache=read(os.environ).cache / "packages", environ=os.environ
         )
     finally:
         progress.clear()
     if as_json:
-        emit({"version": version, "packages": [one.as_document() for one in packages]})
+        emit({"version": version, "packages": packages.as_documents()})
         return
-    for one in packages:
+    for one in (packages.tarball, packages.deb):
         show(f"{one.path}  {one.size / 1e6:.1f} MB  sha256:{one.sha256}")

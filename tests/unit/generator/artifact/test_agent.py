@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 from pathlib import Path
 
@@ -21,12 +22,11 @@ def packages_in(_lock: Path, target: Path) -> None:
     (target / "botocore/data/endpoints.json").write_text("{}")
 
 
-def build(folder: Path) -> dict[str, agent.Package]:
+def build(folder: Path) -> agent.Packages:
     """Build in a folder that looks like the project, whose dist/ is its own."""
     for name in ("agents", "flowrex", "requirements"):
         (folder / name).symlink_to(ROOT / name)
-    made = agent.build(folder, "1.2.3", cache=folder / "cache", environ={}, install=packages_in)
-    return {one.kind: one for one in made}
+    return agent.build(folder, "1.2.3", cache=folder / "cache", environ={}, install=packages_in)
 
 
 def members(package: Path) -> dict[str, bytes]:
@@ -50,21 +50,27 @@ def text(packed: bytes, name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, agent.Package]:
+def packages(tmp_path_factory: pytest.TempPathFactory) -> agent.Packages:
     return build(tmp_path_factory.mktemp("project"))
 
 
-def test_two_builds_agree_to_the_byte(packages: dict[str, agent.Package], tmp_path: Path) -> None:
+def test_two_builds_agree_to_the_byte(packages: agent.Packages, tmp_path: Path) -> None:
     again = build(tmp_path)
-    assert {kind: one.sha256 for kind, one in again.items()} == {
-        kind: one.sha256 for kind, one in packages.items()
-    }
+    assert again.tarball.sha256 == packages.tarball.sha256
+    assert again.deb.sha256 == packages.deb.sha256
+
+
+def test_the_tarballs_manifest_says_what_nomad_is_to_fetch(packages: agent.Packages) -> None:
+    tarball = packages.tarball
+    assert tarball.manifest.name == "flowrex-agent-1.2.3.json"
+    assert json.loads(tarball.manifest.read_text())["sha256"] == tarball.sha256
+    assert tarball.key == f"agent/1.2.3/{tarball.sha256}/flowrex-agent-1.2.3.tar.gz"
 
 
 def test_the_tarball_holds_the_agent_below_opt_and_no_other_room(
-    packages: dict[str, agent.Package],
+    packages: agent.Packages,
 ) -> None:
-    with tarfile.open(packages["tarball"].path) as archive:
+    with tarfile.open(packages.tarball.path) as archive:
         names = set(archive.getnames())
         launcher = archive.getmember("opt/flowrex-agent/bin/flowrex-agent")
     assert launcher.mode == 0o755
@@ -76,9 +82,9 @@ def test_the_tarball_holds_the_agent_below_opt_and_no_other_room(
 
 
 def test_the_debian_package_is_one_and_says_what_it_needs(
-    packages: dict[str, agent.Package],
+    packages: agent.Packages,
 ) -> None:
-    parts = members(packages["deb"].path)
+    parts = members(packages.deb.path)
     assert list(parts) == ["debian-binary", "control.tar.gz", "data.tar.gz"]
     control = text(parts["control.tar.gz"], "control")
     assert "Package: flowrex-agent\nVersion: 1.2.3\n" in control
