@@ -5,19 +5,13 @@ from __future__ import annotations
 import json
 import socketserver
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from tests.contract.serving import serving
 
 
 @dataclass
@@ -39,34 +33,6 @@ class Inbox:
     refuse: str = ""
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """Return a certificate for localhost that signs itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem, private = folder / "certificate.pem", folder / "key.pem"
-    pem.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return pem, private
-
-
 @contextmanager
 def mail_server(
     inbox: Inbox, *, tls: ssl.SSLContext | None = None, at_once: bool = False
@@ -80,7 +46,8 @@ def mail_server(
     """
 
     session = type("Session", (_Session,), {"inbox": inbox, "tls": tls, "at_once": at_once})
-    yield from _serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), session), inbox)
+    with serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), session)) as inbox.port:
+        yield inbox
 
 
 class _Session(socketserver.StreamRequestHandler):
@@ -163,17 +130,5 @@ def chat(inbox: Inbox) -> Iterator[Inbox]:
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-    yield from _serving(HTTPServer(("127.0.0.1", 0), Handler), inbox)
-
-
-def _serving(server: socketserver.TCPServer, inbox: Inbox) -> Iterator[Inbox]:
-    server.daemon_threads = True  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    inbox.port = int(server.server_address[1])
-    try:
+    with serving(HTTPServer(("127.0.0.1", 0), Handler)) as inbox.port:
         yield inbox
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

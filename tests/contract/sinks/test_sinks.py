@@ -21,12 +21,8 @@ from flowrex.errors import FlowrexError, PermissionRefused, ServerUnreachable
 from flowrex.s3 import S3Client
 from flowrex.testing.s3 import FakeS3
 from tests import gateway
-from tests.contract.sinks.receivers import (
-    Received,
-    http_receiver,
-    make_certificate,
-    syslog_receiver,
-)
+from tests.contract.serving import certificate
+from tests.contract.sinks.receivers import Received, http_receiver, syslog_receiver
 from tests.faults.s3_proxy import Deed
 from tests.faults.s3_proxy import running as proxied
 from tests.unit.agents.audit.rig import MemorySink
@@ -295,7 +291,7 @@ def test_a_syslog_server_with_another_certificate_gets_nothing(tmp_path: Path) -
     received = Received()
     other = tmp_path / "other"
     other.mkdir()
-    wrong, _ = make_certificate(other)
+    wrong, _ = certificate(other)
     with syslog_receiver(received, tmp_path) as there:
         sink = SyslogSink(SyslogServer("127.0.0.1", there.port, wrong, timeout_s=5))
         with pytest.raises(FlowrexError, match="trusted"):
