@@ -243,6 +243,7 @@ class Process:
         return endpoint.Endpoint(
             {
                 "/health": self._health,
+                "/live": self._live,
                 "/metrics": lambda: endpoint.Answer(
                     200, metrics.text(registry), metrics.CONTENT_TYPE
                 ),
@@ -257,6 +258,11 @@ class Process:
             {"status": said["check"]["status"], "problems": said["problems"]},
             503 if broken else 200,
         )
+
+    def _live(self) -> endpoint.Answer:
+        """Answer as systemd's watchdog would judge, for whoever watches where there is none."""
+        stuck = self._supervisor.stuck()
+        return endpoint.as_json({"stuck": stuck}, 503 if stuck else 200)
 
     def _sentence(self) -> str:
         said = self.document()["check"]

@@ -14,6 +14,7 @@ VAULT_ROLE_ID = "vault-role-id"
 VAULT_SECRET_ID = "vault-secret-id"  # noqa: S105 - a file's name
 VAULT_CERTIFICATE = "vault-certificate.pem"
 VAULT_KEY = "vault-key.pem"
+VAULT_JWT = "vault-jwt"
 CONSUL_TOKEN = "consul-token"  # noqa: S105
 S3_ACCESS_KEY = "s3-access-key"
 S3_SECRET_KEY = "s3-secret-key"  # noqa: S105

@@ -64,6 +64,9 @@ def log_in(client: Asks, settings: Vault, found: files.Files, now: float) -> Tok
     """
     if settings.login == "certificate":
         body = {"name": settings.role}
+    elif settings.login == "jwt":
+        # Read at each login: Nomad replaces it long before it ends.
+        body = {"role": settings.role, "jwt": _needed(found, files.VAULT_JWT).reveal()}
     else:
         body = {
             "role_id": _needed(found, files.VAULT_ROLE_ID).reveal(),

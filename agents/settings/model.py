@@ -38,9 +38,11 @@ class Vault:
     enabled: bool = setting("False where every credential is a file.")
     address: str = setting("Address of Vault's API.", pattern=_URL)
     ca_file: str | None = setting("Certificates that its own is checked by; null: the system's.")
-    login: Literal["approle", "certificate"] = setting("How the agent proves who it is.")
+    login: Literal["approle", "certificate", "jwt"] = setting(
+        "How the agent proves who it is; `jwt`: by the identity that Nomad signs for its job."
+    )
     login_mount: str = setting("Where that login is mounted.", pattern=_NAME)
-    role: str = setting("Name of the role to log in as, for a certificate.", pattern=_NAME)
+    role: str = setting("Name of the role to log in as, where the login names none.", pattern=_NAME)
     kv_mount: str = setting("Mount of the KV version 2 engine.", pattern=_NAME)
     secret: str = setting(
         "Path, below the mount, of the secret that has `consul_token`, `s3_access_key` and "

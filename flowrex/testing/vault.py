@@ -28,6 +28,7 @@ class FakeVault:
         ttl_s: what a login's token lives.
         max_renewals: how often a token can be renewed for its whole life.
         approles: each role's secret id by its role id.
+        identities: the role that each identity of Nomad's may log in as.
         secrets: the KV engine's latest versions, by path below the mount.
     """
 
@@ -38,6 +39,7 @@ class FakeVault:
     renewable: bool = True
     max_renewals: int = 1000
     approles: dict[str, str] = field(default_factory=dict)
+    identities: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     tokens: dict[str, _Token] = field(default_factory=dict)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
@@ -50,9 +52,12 @@ class FakeVault:
         """Revoke every token, as an administrator may at any time."""
         self.tokens.clear()
 
-    def log_in(self, role_id: str, secret_id: str) -> dict[str, Any]:
-        """Return the answer to an AppRole login."""
-        if not role_id or self.approles.get(role_id) != secret_id:
+    def log_in(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answer to a login, by AppRole or by an identity of Nomad's."""
+        if "jwt" in said:
+            if self.identities.get(str(said["jwt"])) != said.get("role"):
+                raise ServerRefused(f"Vault at {self.address} fails: error validating claims")
+        elif self.approles.get(str(said.get("role_id")), "") != said.get("secret_id"):
             raise ServerRefused(f"Vault at {self.address} fails: invalid role or secret ID")
         token = f"of-the-tests-{next(self._numbers)}"
         self.tokens[token] = _Token(self.ttl_s, self.renewable)
@@ -82,11 +87,11 @@ class FakeVaultClient:
         return None
 
     def write(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Log in by AppRole, or renew the token."""
+        """Log in, or renew the token."""
         self.server.answer()
         said = dict(body or {})
         if path.startswith("auth/") and path.endswith("/login"):
-            return self.server.log_in(str(said.get("role_id")), str(said.get("secret_id")))
+            return self.server.log_in(said)
         token = self._known()
         if path == "auth/token/renew-self":
             token.renewals += 1

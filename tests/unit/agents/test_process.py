@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from agents import wiring
 from agents.context import Context
-from agents.endpoint import Endpoint
+from agents.endpoint import Answer, Endpoint
 from agents.process import Process
 from agents.settings import load
 from agents.systemd.notify import Notifier
@@ -59,6 +60,8 @@ class Worker:
 class Rig:
     """A process with two parts: `region` depends on the section s3, `other` on nothing."""
 
+    endpoint: Endpoint
+
     def __init__(self, folder: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
         self.path = folder / "agent.yaml"
         self.folder = folder
@@ -81,6 +84,9 @@ class Rig:
             notifier=self.heard,
             environ={"FLOWREX_AGENT_CREDENTIALS_DIR": str(folder)},
         )
+
+    def page(self, path: str) -> Answer:
+        return self.endpoint._answer(f"GET {path} HTTP/1.1".encode())[1]
 
     def write(self, text: str) -> None:
         self.path.write_text(
@@ -106,13 +112,17 @@ class Rig:
 async def rig(
     tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Rig]:
+    listening: list[Endpoint] = []
+
     async def listens(self: Endpoint, address: str, port: int) -> int:
+        listening.append(self)
         return port
 
     monkeypatch.setattr(Endpoint, "start", listens)
     rig = Rig(tmp_path, clock, monkeypatch)
     serving = asyncio.create_task(rig.process.serve())
     await settle()
+    (rig.endpoint,) = listening
     yield rig
     rig.process.stop()
     await serving
@@ -164,6 +174,16 @@ async def test_a_good_reload_takes_a_refusal_back(rig: Rig) -> None:
     rig.write("")
     await rig.process.reload()
     assert rig.process.about.configuration.problem == ""
+
+
+async def test_who_watches_in_systemds_place_is_told_what_is_stuck(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert rig.page("/live").status == 200
+    monkeypatch.setattr(Worker, "stall_s", -1.0)
+    answer = rig.page("/live")
+    assert answer.status == 503
+    assert "region" in json.loads(answer.body)["stuck"]
 
 
 async def test_the_end_is_told_and_every_task_has_ended(rig: Rig) -> None:

@@ -150,6 +150,30 @@ def test_what_is_good_is_kept_while_vault_is_away(clients: Clients, vault: FakeV
     assert clients.consul() is consul
 
 
+def test_a_job_logs_in_by_the_identity_that_nomad_keeps_fresh(
+    clients: Clients, configured: Configured, folder: Path, vault: FakeVault
+) -> None:
+    clients.use(configured("vault:\n  login: jwt\n  login_mount: jwt-nomad\n"))
+    vault.identities["signed-first"] = "agent"
+    (folder / "vault-jwt").write_text("signed-first")
+    clients.look()
+    vault.revoke_all()
+    vault.identities = {"signed-later": "agent"}
+    (folder / "vault-jwt").write_text("signed-later")
+    clients.look()
+    assert clients.seen.logins == 2
+
+
+def test_an_identity_of_another_job_is_refused(
+    clients: Clients, configured: Configured, folder: Path, vault: FakeVault
+) -> None:
+    clients.use(configured("vault:\n  login: jwt\n"))
+    vault.identities["of-the-backend"] = "backend"
+    (folder / "vault-jwt").write_text("of-the-backend")
+    with pytest.raises(ServerRefused):
+        clients.look()
+
+
 def test_a_secret_id_that_vault_does_not_accept_is_said(clients: Clients, folder: Path) -> None:
     (folder / "vault-secret-id").write_text("wrong")
     with pytest.raises(ServerRefused, match="invalid role or secret ID"):

@@ -65,7 +65,7 @@ def here(context: Context, vault: FakeVault) -> Context:
         mail=replace(notify.mail, enabled=True),
     )
     settings = replace(context.settings, notify=notify)
-    token = vault.log_in("agent-id", "agent-secret")["client_token"]
+    token = vault.log_in({"role_id": "agent-id", "secret_id": "agent-secret"})["client_token"]
     logged_in = cast(Any, vault.client(Secret(token)))
     return replace(context, settings=settings, clock=QuickClock(), vault=lambda: logged_in)
 
