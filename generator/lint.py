@@ -54,11 +54,11 @@ def lint(job: RenderedJob) -> list[Finding]:
     for name, body in _labelled(document, "job"):
         if name != job.name:
             findings.append(Finding(job.name, "job", f"is named {name!r}; expected {job.name!r}"))
-        if job.kind == "service":
+        if job.kind != "batch":
             findings += _check(job.name, "job", body, _UPDATE_RULES)
         for group, group_body in _labelled(body, "group"):
             place = f"group {group}"
-            if job.kind == "service":
+            if job.kind != "batch":
                 findings += _check(job.name, place, group_body, _GROUP_RULES)
             for task, task_body in _labelled(group_body, "task"):
                 findings += _check(job.name, f"{place}, task {task}", task_body, _TASK_RULES)

@@ -79,11 +79,19 @@ class Standing:
         waiting = self.deployment.groups.values() if self.canary_waits and self.deployment else ()
         canaries = {one for group in waiting for one in group.canaries}
         return {
-            "desired": self.current.count if self.current else 0,
+            "desired": self._desired(),
             "running": sum(one.client_status == "running" for one in live),
             "healthy": sum(one.healthy is True for one in live),
             "canaries": sum(one.id in canaries for one in live),
         }
+
+    def _desired(self) -> int:
+        if self.current is None:
+            return 0
+        if self.current.type == "system" and self.deployment is not None:
+            # As many as there are nodes for it, which its spec does not say.
+            return sum(group.desired_total for group in self.deployment.groups.values())
+        return self.current.count
 
     def next_command(self, environment: str) -> str | None:
         """Return what to type next, if anything has to be done."""

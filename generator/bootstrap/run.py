@@ -122,6 +122,7 @@ def _after_nomad(target: Target, *, check_only: bool) -> Iterator[Step]:
         target.environment.vault.jwt_mount,
         target.nomad_jwks_url,
         namespace,
+        agent=target.environment.agent.enabled,
         check_only=check_only,
     )
     yield from consul_auth.steps(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from generator.bootstrap.report import Step
+from generator.bootstrap.report import State, Step
 from generator.bootstrap.step import ensure
 from generator.bootstrap.vault_mounts import mount
 from generator.bootstrap.vault_policies import PREFIX
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 AUDIENCE = "vault.io"
 JOBS = ("backend", "migrate", "nginx", "worker")
+# Has the rights of the nodes' agents, and a role only where they run as a job.
+AGENT = "agent"
 # Nomad renews a token at half of this; a node that is cut off for longer loses it.
 PERIOD_S = 30 * 60
 
@@ -54,8 +56,23 @@ def role(job: str, namespace: str) -> dict[str, Any]:
     }
 
 
+def jobs(*, agent: bool) -> tuple[str, ...]:
+    """Return the jobs that log in.
+
+    Args:
+        agent: whether the nodes' agents run as a job.
+    """
+    return (*JOBS, AGENT) if agent else JOBS
+
+
 def steps(
-    client: VaultClient, path: str, jwks_url: str, namespace: str, *, check_only: bool
+    client: VaultClient,
+    path: str,
+    jwks_url: str,
+    namespace: str,
+    *,
+    agent: bool = False,
+    check_only: bool,
 ) -> Iterator[Step]:
     """Make the login and its roles be there. Vault fetches Nomad's keys while it is configured.
 
@@ -64,6 +81,8 @@ def steps(
         path: where it is mounted.
         jwks_url: Nomad's keys, as Vault reaches them.
         namespace: the jobs' Nomad namespace.
+        agent: whether the nodes' agents run as a job; their role is taken away where they do not,
+            since whoever may submit a job could name it so.
         check_only: change nothing.
     """
     yield mount(client, path, "jwt", table="sys/auth", check_only=check_only)
@@ -75,7 +94,7 @@ def steps(
         detail=f"it should fetch Nomad's keys from {jwks_url}",
         check_only=check_only,
     )
-    for job in JOBS:
+    for job in jobs(agent=agent):
         yield _write(
             client,
             f"vault jwt role {job}",
@@ -83,6 +102,17 @@ def steps(
             role(job, namespace),
             check_only=check_only,
         )
+
+    if not agent and client.read(f"auth/{path}/role/{AGENT}") is not None:
+        yield _take_away(client, f"auth/{path}/role/{AGENT}", check_only=check_only)
+
+
+def _take_away(client: VaultClient, path: str, *, check_only: bool) -> Step:
+    name = f"vault jwt role {AGENT}"
+    if check_only:
+        return Step(name, State.DIFFERS, "it gives rights to a job that agent.enabled leaves out")
+    client.delete(path)
+    return Step(name, State.UPDATED, "agent.enabled leaves its job out: deleted")
 
 
 def _write(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,11 @@ from flowrex import __version__
 from flowrex.command.output import Progress, emit, show
 from generator.cli.context import load_environment, project_root
 from generator.cli.options import json_option, override_option
+
+if TYPE_CHECKING:
+    from flowrex.s3 import S3Client
+    from generator.artifact import Pushed
+    from generator.environment import Environment
 
 
 @click.command("build")
@@ -29,20 +35,17 @@ def command(
 ) -> None:
     """Make the application's artifact, or the node agent's packages, reproducibly, in dist/.
 
-    The same sources give the same bytes. Without --version it is the release of the environment
-    that is pushed to, or this tool's own version.
+    The same sources give the same bytes. Without --version it is the release, or the version of the
+    agent, of the environment that is pushed to, or this tool's own version. What is pushed of the
+    agent is its tarball, for the environments that run it as a job (agent.enabled).
 
     \b
     Examples:
       flowrexctl build
       flowrexctl build --version 1.4.0 --push dev
       flowrexctl build --agent --version 1.4.0
+      flowrexctl build --agent --push prod
     """
-    if agent:
-        if push_to:
-            raise click.UsageError("--agent is not pushed: nodes are given its package.")
-        _agent(version or __version__, as_json=as_json)
-        return
     from generator.artifact import build, push
     from generator.artifact.push import store_of
     from generator.dev.settings import read
@@ -51,7 +54,10 @@ def command(
     # A missing key is told before the work, not after it.
     store = store_of(environment, os.environ) if environment else None
     if version is None:
-        version = environment.release.version if environment else __version__
+        version = _version(environment, agent=agent)
+    if agent:
+        _agent(version, environment, store, as_json=as_json)
+        return
     progress = Progress()
     progress(f"building {version} …")
     try:
@@ -65,18 +71,16 @@ def command(
     finally:
         progress.clear()
     if as_json:
-        document = artifact.as_document()
-        if pushed:
-            document |= {"url": pushed.url, "uploaded": pushed.uploaded}
-        emit(document)
+        emit({**artifact.as_document(), **_document(pushed)})
         return
     show(f"{artifact.path}  {artifact.size / 1e6:.1f} MB  sha256:{artifact.sha256}")
-    if pushed:
-        show(f"{pushed.url}  {'uploaded' if pushed.uploaded else 'was there already'}")
+    _show(pushed)
 
 
-def _agent(version: str, *, as_json: bool) -> None:
-    from generator.artifact import agent
+def _agent(
+    version: str, environment: Environment | None, store: S3Client | None, *, as_json: bool
+) -> None:
+    from generator.artifact import agent, push
     from generator.dev.settings import read
 
     progress = Progress()
@@ -85,10 +89,30 @@ def _agent(version: str, *, as_json: bool) -> None:
         packages = agent.build(
             project_root(), version, cache=read(os.environ).cache / "packages", environ=os.environ
         )
+        pushed = None
+        if environment and store:
+            progress(f"built flowrex-agent {version}; uploading …")
+            pushed = push(packages.tarball, store, environment.s3.artifacts_bucket)
     finally:
         progress.clear()
     if as_json:
-        emit({"version": version, "packages": packages.as_documents()})
+        emit({"version": version, "packages": packages.as_documents(), **_document(pushed)})
         return
     for one in (packages.tarball, packages.deb):
         show(f"{one.path}  {one.size / 1e6:.1f} MB  sha256:{one.sha256}")
+    _show(pushed)
+
+
+def _version(environment: Environment | None, *, agent: bool) -> str:
+    if environment is None:
+        return __version__
+    return environment.agent.version if agent else environment.release.version
+
+
+def _document(pushed: Pushed | None) -> dict[str, object]:
+    return {"url": pushed.url, "uploaded": pushed.uploaded} if pushed else {}
+
+
+def _show(pushed: Pushed | None) -> None:
+    if pushed:
+        show(f"{pushed.url}  {'uploaded' if pushed.uploaded else 'was there already'}")

@@ -47,7 +47,7 @@ def prepare(
     from generator.run import Setup
 
     environment = context.load_environment(environment_name, overrides)
-    names = [job.name for job in select(jobs)]
+    names = [job.name for job in select(environment, jobs)]
     teller = Teller()
     setup = Setup(
         environment,

@@ -42,7 +42,7 @@ def command(
     from generator.render import select
 
     environment = context.load_environment(environment_name, overrides)
-    name = select((job,))[0].name
+    name = select(environment, (job,))[0].name
     nomad = access.nomad(environment)
     allocations = nomad.allocations.of_job(name)
     allocation = logs.choose(allocations, name, alloc, environment.name)

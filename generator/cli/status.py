@@ -34,7 +34,7 @@ def command(
     from generator.render import select
 
     environment = context.load_environment(environment_name, overrides)
-    names = [job.name for job in select(jobs)]
+    names = [job.name for job in select(environment, jobs)]
     found = status.read(
         environment.name, access.nomad(environment), access.consul(environment), names
     )

@@ -32,6 +32,12 @@ def document(layout: Layout, *, python: str, nginx: str | None) -> dict[str, Any
         "redis": {"host": HOST, "port": layout.redis},
         "s3": {"endpoint": layout.s3_address},
         "nginx": {"port": layout.nginx},
+        "agent": {
+            "consul": layout.nodes[-1].consul_address,
+            "allocations_dir": str(layout.allocations(layout.nodes[-1])),
+            "state_dir": str(layout.data("agent-job")),
+            "port": layout.agent_job,
+        },
     }
 
 

@@ -84,6 +84,11 @@ class Node:
         return self._port(50)
 
     @property
+    def consul_address(self) -> str:
+        """The address of its Consul's API."""
+        return f"http://{HOST}:{self.consul_http}"
+
+    @property
     def consul_rpc(self) -> int:
         """Consul's own protocol."""
         return self._port(51)
@@ -163,6 +168,11 @@ class Layout:
     def agent(self) -> int:
         """The node agent's health, metrics and status."""
         return self.base + 77
+
+    @property
+    def agent_job(self) -> int:
+        """The same of an agent that runs as a job, on the last node."""
+        return self.base + 78
 
     @property
     def nomad_address(self) -> str:

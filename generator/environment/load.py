@@ -61,7 +61,7 @@ def load(
             tree = source.merge(tree, source.read(layer, str(layer)))
     for one in written:
         tree = source.merge(tree, one)
-    return _with_checksum(schema.build(Environment, tree, reference=_REFERENCE, name=name), root)
+    return _with_checksums(schema.build(Environment, tree, reference=_REFERENCE, name=name), root)
 
 
 def local_layer(environ: Mapping[str, str]) -> Path:
@@ -80,18 +80,23 @@ def _is_local(tree: source.Value) -> bool:
     return local is not None and local.content is True
 
 
-def _with_checksum(environment: Environment, root: Path) -> Environment:
-    """Take the artifact's checksum from the build's manifest where the environment names none."""
-    release = environment.release
-    if release.checksum is not None or environment.platform.driver == "docker":
-        return environment
-    manifest = root / "dist" / f"flowrex-app-{release.version}.json"
+def _with_checksums(environment: Environment, root: Path) -> Environment:
+    """Take the artifacts' checksums from the builds' manifests where the environment names none."""
+    release, agent = environment.release, environment.agent
+    if release.checksum is None and environment.platform.driver != "docker":
+        release = dataclasses.replace(release, checksum=_built(root, "app", release.version))
+    if agent.checksum is None and agent.enabled:
+        agent = dataclasses.replace(agent, checksum=_built(root, "agent", agent.version))
+    return dataclasses.replace(environment, release=release, agent=agent)
+
+
+def _built(root: Path, name: str, version: str) -> str | None:
+    manifest = root / "dist" / f"flowrex-{name}-{version}.json"
     try:
-        checksum = json.loads(manifest.read_text(encoding="utf-8"))["sha256"]
+        return str(json.loads(manifest.read_text(encoding="utf-8"))["sha256"])
     except OSError:
-        return environment  # rendering refuses it; build and bootstrap can do without
+        return None  # rendering refuses it; build and bootstrap can do without
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(
             "is no build manifest", path=manifest, hint="Make it anew with `flowrexctl build`."
         ) from error
-    return dataclasses.replace(environment, release=dataclasses.replace(release, checksum=checksum))

@@ -202,6 +202,39 @@ class Worker:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Agent:
+    """flowrex-agent as a system job, for nodes without systemd."""
+
+    enabled: bool = setting("True to run it; the bootstrap makes its login then.")
+    marked_only: bool = setting('True to keep it on nodes whose meta says `agent = "job"`.')
+    version: str = setting("Version of the agent.", pattern=_VERSION)
+    checksum: str | None = setting(
+        "SHA-256 of its tarball, 64 hexadecimal digits. Where it is null, the manifest that "
+        "`flowrexctl build --agent` left in dist/ gives it.",
+        pattern=_SHA256,
+    )
+    user: str = setting("User that it runs as, there on each node.", pattern=r"[a-z_][a-z0-9_-]*")
+    consul: str = setting("Address of the node's own Consul agent.", pattern=r"https?://.+")
+    allocations_dir: str = setting("Folder of Nomad's allocations on a node.", pattern=r"/.*")
+    state_dir: str = setting("Folder of what must outlive an allocation.", pattern=r"/.+")
+    port: int = setting(
+        "TCP port of its health, metrics and status, on loopback.", minimum=1, maximum=65535
+    )
+    max_parallel: int = setting("Nodes whose agent is replaced at once.", minimum=1)
+    stop_seconds: int = setting(
+        "Seconds in which all its tasks must have ended; 5 less than the clients' "
+        "`max_kill_timeout`, at most.",
+        minimum=1,
+    )
+    settings: str = setting(
+        "More of its configuration, as YAML; see agents/reference.yaml. It is laid over the job's."
+    )
+    resources: Resources = setting("")
+    health: Health = setting("")
+    env: Mapping[str, str] = setting("More environment variables, by name.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Emergency:
     """How the backend and the worker follow the emergency switch."""
 
@@ -230,3 +263,4 @@ class Environment:
     worker: Worker = setting("")
     nginx: Nginx = setting("")
     migrate: Migrate = setting("")
+    agent: Agent = setting("")

@@ -14,7 +14,7 @@ import jinja2
 
 from flowrex.errors import RenderError, UsageError
 from generator.environment.model import Environment
-from generator.render import quote
+from generator.render import agent, quote
 from generator.render.catalog import JOBS, JobTemplate, Kind
 
 TEMPLATES = Path("jobs")
@@ -38,16 +38,27 @@ class RenderedJob:
     sha256: str
 
 
-def select(names: Sequence[str]) -> tuple[JobTemplate, ...]:
+def select(environment: Environment, names: Sequence[str] = ()) -> tuple[JobTemplate, ...]:
     """Return the jobs that are named, all where none is, always in the order of deployment.
 
+    Args:
+        environment: has the optional jobs or not.
+        names: the jobs; all that the environment has where it is empty.
+
     Raises:
-        UsageError: there is no such job.
+        UsageError: there is no such job, or it is switched off.
     """
-    known = [job.name for job in JOBS]
-    if unknown := [name for name in names if name not in known]:
-        raise UsageError(f"there is no job {unknown[0]!r}", hint=f"Known: {', '.join(known)}.")
-    return tuple(job for job in JOBS if not names or job.name in names)
+    known = {job.name: job for job in JOBS}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"there is no job {name!r}", hint=f"Known: {', '.join(known)}.")
+        if not known[name].on(environment):
+            raise UsageError(
+                f"the job {name} is switched off in {environment.name}",
+                hint=f"{known[name].switch}: true in jobs/environments/{environment.name}.yaml "
+                "switches it on.",
+            )
+    return tuple(job for job in JOBS if job.on(environment) and (not names or job.name in names))
 
 
 def render_jobs(
@@ -75,9 +86,10 @@ def each_job(
         UsageError: there is no such job.
     """
     engine = _engine(root)
+    engine.globals["configuration"] = lambda: agent.configuration(environment)
     context = {field.name: getattr(environment, field.name) for field in fields(environment)}
     context["environment"] = environment.name
-    for job in select(names):
+    for job in select(environment, names):
         yield _render(engine, job, context)
 
 

@@ -52,7 +52,7 @@ def test_every_job_is_formatted_as_nomad_formats(cluster: Cluster, path: Path) -
     assert done.returncode == 0, f"nomad fmt would change {path}"
 
 
-@pytest.mark.parametrize("environment", ["staging", "prod"])
+@pytest.mark.parametrize("environment", ["staging", "prod", "prod-agent"])
 def test_nomad_accepts_every_environments_jobs(nomad: NomadClient, environment: str) -> None:
     for path in (ROOT / "tests" / "golden" / environment).glob("*.hcl"):
         errors, _ = nomad.jobs.validate(nomad.jobs.parse(path.read_text()))

@@ -52,7 +52,7 @@ def identities(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with signer(tmp_path_factory.mktemp("identities")) as made:
         try:
             for step in vault_auth.steps(
-                target.vault, VAULT_LOGIN, made.jwks_url, namespace, check_only=False
+                target.vault, VAULT_LOGIN, made.jwks_url, namespace, agent=True, check_only=False
             ):
                 assert step.state == "created", step
             acl.put_auth_method(CONSUL_LOGIN, consul_auth.method(made.jwks_url))
@@ -66,7 +66,10 @@ def identities(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="session")
 def vault_token(target: Target, cluster: Cluster, identities: Signer) -> Callable[[str], Secret]:
-    """Log in to Vault as a job, as Nomad does; the operator has a token, the agent a secret id."""
+    """Log in to Vault as a job, as Nomad does; the operator has a token, the agent a secret id.
+
+    `job:agent` is the agent where it runs as a job.
+    """
     made: dict[str, Secret] = {"operator": Secret(cluster.token("vault"))}
 
     def token(role: str) -> Secret:
@@ -78,9 +81,10 @@ def vault_token(target: Target, cluster: Cluster, identities: Signer) -> Callabl
             answer = VaultClient(target.vault.address).write("auth/approle/login", halves)
             made[role] = Secret(answer["client_token"])
         if role not in made:
-            identity = identities.identity(vault_auth.AUDIENCE, role)
+            job = role.removeprefix("job:")
+            identity = identities.identity(vault_auth.AUDIENCE, job)
             anonymous = VaultClient(target.vault.address)
-            body = {"role": role, "jwt": identity.reveal()}
+            body = {"role": job, "jwt": identity.reveal()}
             answer = anonymous.write(f"auth/{VAULT_LOGIN}/login", body)
             made[role] = Secret(answer["client_token"])
         return made[role]

@@ -52,6 +52,9 @@ GRANTED = {
     },
 }
 
+# As a job it may do what it may as a unit, and nothing else.
+GRANTED["job:agent"] = GRANTED["agent"]
+
 WITH_SECRETS = ("backend", "nginx", "agent", "physical")
 
 OUR_PATHS = [
@@ -79,7 +82,7 @@ OUR_PATHS = [
     *("sys/policies/acl/flowrex-backend", "sys/seal", "sys/raw/core", "sys/audit", "sys/mounts/kv"),
     *("sys/storage/raft/snapshot", "sys/storage/raft/snapshot-force"),
     *("auth/token/create", "auth/token/create-orphan", "identity/entity", "cubbyhole/mine"),
-    *(f"auth/jwt-nomad/role/{job}" for job in vault_auth.JOBS),
+    *(f"auth/jwt-nomad/role/{job}" for job in vault_auth.jobs(agent=True)),
     *("auth/approle/role/agent", "auth/approle/role/agent/secret-id"),
 ]
 
@@ -187,7 +190,7 @@ def test_the_backend_has_the_secrets_that_its_job_reads(
     assert len(found["jwt_secret_key"].reveal()) >= 32
 
 
-@pytest.mark.parametrize("job", vault_auth.JOBS)
+@pytest.mark.parametrize("job", vault_auth.jobs(agent=True))
 @pytest.mark.parametrize(
     "claims",
     [
@@ -204,6 +207,20 @@ def test_an_identity_that_is_not_the_jobs_logs_nobody_in(
     with pytest.raises(ServerRefused):
         VaultClient(target.vault.address).write(
             f"auth/{VAULT_LOGIN}/login", {"role": job, "jwt": identity.reveal()}
+        )
+
+
+def test_a_job_named_after_the_agents_has_no_role_while_they_run_as_units(target: Target) -> None:
+    assert not target.environment.agent.enabled
+    assert target.vault.read("auth/jwt-nomad/role/agent") is None
+
+
+@pytest.mark.parametrize("job", vault_auth.JOBS)
+def test_no_other_job_logs_in_as_the_agent(target: Target, identities: Signer, job: str) -> None:
+    identity = identities.identity(vault_auth.AUDIENCE, job)
+    with pytest.raises(ServerRefused):
+        VaultClient(target.vault.address).write(
+            f"auth/{VAULT_LOGIN}/login", {"role": "agent", "jwt": identity.reveal()}
         )
 
 

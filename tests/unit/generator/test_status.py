@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -49,6 +50,17 @@ def test_a_job_in_service_needs_nothing(rig: Rig) -> None:
     found = read(rig).jobs[1]
     assert (found.state, found.release, found.next_command("dev")) == ("in service", "1.4.0", None)
     assert found.counts == {"desired": 2, "running": 2, "healthy": 2, "canaries": 0}
+
+
+def test_a_system_job_wants_as_many_as_there_are_nodes_for_it(rig: Rig) -> None:
+    rig.in_service(spec(count=1))
+    found = standing(cast(NomadClient, rig.nomad), "backend")
+    assert found.current is not None and found.deployment is not None
+    groups = {name: replace(one, desired_total=3) for name, one in found.deployment.groups.items()}
+    deployment = replace(found.deployment, groups=groups)
+    assert replace(found, deployment=deployment).counts["desired"] == 1
+    system = replace(found.current, type="system")
+    assert replace(found, current=system, deployment=deployment).counts["desired"] == 3
 
 
 def test_a_canary_is_counted_and_its_promotion_suggested(rig: Rig) -> None:

@@ -192,6 +192,34 @@ class TestLogin:
         assert role["token_policies"] == [f"flowrex-{job}"]
         assert role["token_no_default_policy"]
 
+    def test_the_agents_job_has_a_role_only_where_it_is_switched_on(self) -> None:
+        assert vault_auth.jobs(agent=False) == vault_auth.JOBS
+        assert vault_auth.jobs(agent=True) == (*vault_auth.JOBS, "agent")
+
+    @pytest.mark.parametrize("check_only", [True, False])
+    def test_its_role_is_taken_away_where_it_is_switched_off(
+        self, server: requests_mock.Mocker, vault: VaultClient, check_only: bool
+    ) -> None:
+        server.get(
+            f"{ADDRESS}/v1/sys/auth",
+            json={"data": {"jwt-nomad/": {"type": "jwt", "options": {}}}},
+        )
+        there = {"jwt-nomad/config": vault_auth.configuration("http://nomad")} | {
+            f"jwt-nomad/role/{job}": vault_auth.role(job, "default")
+            for job in vault_auth.jobs(agent=True)
+        }
+        for path, body in there.items():
+            server.get(f"{ADDRESS}/v1/auth/{path}", json={"data": body})
+        server.delete(f"{ADDRESS}/v1/auth/jwt-nomad/role/agent", status_code=204)
+        *kept, last = vault_auth.steps(
+            vault, "jwt-nomad", "http://nomad", "default", check_only=check_only
+        )
+        assert {step.state for step in kept} == {State.PRESENT}
+        assert last.name == "vault jwt role agent"
+        assert last.state is (State.DIFFERS if check_only else State.UPDATED)
+        deleted = [r.path for r in server.request_history if r.method == "DELETE"]
+        assert deleted == ([] if check_only else ["/v1/auth/jwt-nomad/role/agent"])
+
     def test_who_names_no_role_gets_none(self) -> None:
         assert vault_auth.configuration("http://nomad")["default_role"] == ""
 

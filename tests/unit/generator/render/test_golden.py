@@ -19,6 +19,15 @@ GOLDEN = ROOT / "tests" / "golden"
 NOWHERE = {"FLOWREX_DEV_DIR": "/nonexistent"}
 
 
+# An environment and the optional jobs that it does not have: what they would be there.
+OPTIONAL = {
+    f"{environment}-{job.name}": (environment, job)
+    for environment in ("dev", "prod")
+    for job in JOBS
+    if job.switch
+}
+
+
 def rendered(environment: str) -> dict[str, str]:
     # The artifact's checksum comes from a build; here it is as good as any.
     overrides = [f"release.checksum={'0' * 64}"]
@@ -26,19 +35,38 @@ def rendered(environment: str) -> dict[str, str]:
     return {job.name: job.hcl for job in render_jobs(settings, ROOT)}
 
 
-@pytest.mark.parametrize("environment", names(ROOT))
-def test_jobs_are_as_they_were_reviewed(environment: str) -> None:
-    for job, hcl in rendered(environment).items():
-        path = GOLDEN / environment / f"{job}.nomad.hcl"
+def rendered_optional(name: str) -> dict[str, str]:
+    environment, job = OPTIONAL[name]
+    overrides = [f"{job.switch}=true", f"agent.checksum={'0' * 64}"]
+    settings = load(ROOT, environment, overrides=overrides, environ=NOWHERE)
+    return {one.name: one.hcl for one in render_jobs(settings, ROOT, [job.name])}
+
+
+def compare(folder: Path, jobs: dict[str, str]) -> None:
+    for job, hcl in jobs.items():
+        path = folder / f"{job}.nomad.hcl"
         if os.environ.get("FLOWREX_UPDATE_GOLDEN"):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(hcl, encoding="utf-8")
         assert hcl == path.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("environment", names(ROOT))
+def test_jobs_are_as_they_were_reviewed(environment: str) -> None:
+    compare(GOLDEN / environment, rendered(environment))
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_optional_jobs_are_as_they_were_reviewed(name: str) -> None:
+    compare(GOLDEN / name, rendered_optional(name))
+
+
 def test_no_golden_file_is_left_over() -> None:
     found = {str(path.relative_to(GOLDEN)) for path in GOLDEN.rglob("*.hcl")}
-    expected = {f"{name}/{job.name}.nomad.hcl" for name in names(ROOT) for job in JOBS}
+    expected = {
+        f"{name}/{job.name}.nomad.hcl" for name in names(ROOT) for job in JOBS if not job.switch
+    }
+    expected |= {f"{name}/{job.name}.nomad.hcl" for name, (_, job) in OPTIONAL.items()}
     assert found == expected
 
 

@@ -14,6 +14,7 @@ from generator.environment import load
 from generator.render import render_jobs, select
 
 ROOT = Path(__file__).parents[4]
+AGENT = ("agent.enabled=true", f"agent.checksum={'1' * 64}")
 NOWHERE = {"FLOWREX_DEV_DIR": "/nonexistent"}
 
 
@@ -33,12 +34,23 @@ def render(project: Path, environment: str = "prod", *overrides: str) -> dict[st
 
 def test_jobs_come_in_the_order_in_which_they_are_deployed(project: Path) -> None:
     assert list(render(project)) == ["migrate", "backend", "worker", "nginx"]
-    assert [job.name for job in select(["nginx", "migrate"])] == ["migrate", "nginx"]
+    chosen = select(load(project, "prod"), ["nginx", "migrate"])
+    assert [job.name for job in chosen] == ["migrate", "nginx"]
 
 
 def test_an_unknown_job_is_refused(project: Path) -> None:
     with pytest.raises(UsageError, match="'front'"):
-        select(["front"])
+        select(load(project, "prod"), ["front"])
+
+
+def test_an_optional_job_is_there_where_it_is_switched_on(project: Path) -> None:
+    assert list(render(project, "prod", *AGENT)) == [*render(project), "agent"]
+
+
+def test_an_optional_job_that_is_off_is_refused_and_its_switch_named(project: Path) -> None:
+    with pytest.raises(UsageError, match="the job agent is switched off in prod") as caught:
+        select(load(project, "prod"), ["agent"])
+    assert "agent.enabled: true in jobs/environments/prod.yaml" in str(caught.value.hint)
 
 
 def test_a_setting_that_no_one_declared_is_an_error_with_its_line(project: Path) -> None:
