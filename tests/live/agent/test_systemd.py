@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 
-from tests.cluster import eventually
+from tests.cluster import ROOT, eventually
 from tests.live.agent.conftest import PROGRAM, another_process, pid, status
 from tests.live.agent.machine import Machine
 
@@ -146,10 +147,23 @@ def test_a_task_that_does_not_end_is_named_and_does_not_hold_the_stop_up(agent: 
     assert agent.unit("Result") == "success"
 
 
+INSTALLED_UNIT = "/usr/lib/systemd/system/flowrex-agent.service"
+
+
 def test_systemd_finds_no_fault_in_the_unit_and_rates_it_at_most_2(machine: Machine) -> None:
-    unit = "/usr/lib/systemd/system/flowrex-agent.service"
-    machine.run("systemd-analyze", "verify", unit)
-    machine.run("systemd-analyze", "security", "--offline=true", "--threshold=20", unit)
+    machine.run("systemd-analyze", "verify", INSTALLED_UNIT)
+    machine.run("systemd-analyze", "security", "--offline=true", "--threshold=20", INSTALLED_UNIT)
+
+
+def test_the_documented_rating_is_what_the_documented_command_prints(machine: Machine) -> None:
+    page = (ROOT / "docs/agent.md").read_text()
+    written = re.search(r"rates the unit ([0-9.]+)", page)
+    (command,) = re.findall(r"^ +(systemd-analyze security .*)$", page, re.MULTILINE)
+    assert written
+    said = machine.run("sh", "-c", command)
+    measured = re.search(r"exposure level for flowrex-agent.service: ([0-9.]+)", said)
+    assert measured, said
+    assert written[1] == measured[1]
 
 
 def test_a_second_installation_keeps_the_configuration(machine: Machine) -> None:
