@@ -14,13 +14,20 @@ from typing import Any
 import pytest
 
 from flowrex import keys
+from flowrex.audit.segment import prefix
 from flowrex.consul import ConsulClient
+from flowrex.s3 import S3Client
 from flowrex.secret import Secret
+from generator.dev.layout import Layout
 from tests.cluster import Cluster, eventually
 
 NODE = "node-2"
-# Shorter than on a node, so that a test need not wait.
-SETTINGS = "{status: {interval: 5s}, consul: {service_ttl: 30s}, vault: {check_interval: 5s}}"
+BUCKET = "flowrex-backups"
+# Shorter than on a node, so that a test need not wait; the trail of the other tests stays theirs.
+SETTINGS = (
+    "{status: {interval: 5s}, consul: {service_ttl: 30s}, vault: {check_interval: 5s},"
+    f" s3: {{logs_bucket: {BUCKET}}}, audit: {{s3: {{object_lock: 'off'}}}}}}"
+)
 ON = ("--set", "agent.enabled=true", "--set", f"agent.settings={SETTINGS}")
 READS_ALL = 1 << 2  # CAP_DAC_READ_SEARCH
 
@@ -39,12 +46,19 @@ def job(cluster: Cluster) -> Iterator[None]:
         mark(cluster, None)
         cluster.run("bootstrap", "dev")
         consul(cluster).kv_delete(keys.agent(NODE))
+        own = Layout(cluster.state, cluster.base, 2).nodes[1].consul_address
+        admin = ConsulClient(own, Secret(cluster.token("consul", "management")))
+        admin.deregister_service(f"flowrex-agent-{NODE}")
 
 
 def mark(cluster: Cluster, value: str | None) -> None:
     """Give the node its mark, as an operator may while it runs."""
     node = next(one["ID"] for one in cluster.nomad("nodes") if one["Name"] == NODE)
     cluster.nomad(f"client/metadata?node_id={node}", {"NodeID": node, "Meta": {"agent": value}})
+    eventually(
+        lambda: (cluster.nomad(f"node/{node}")["Meta"] or {}).get("agent") == value,
+        what="the servers' knowledge of the mark",
+    )
 
 
 def stop(cluster: Cluster, *, purge: bool = False) -> None:
@@ -145,13 +159,19 @@ def test_it_ships_what_it_finds_in_the_nodes_allocation_folder(cluster: Cluster)
     file = folder / "of-root.jsonl"
     file.write_text('{"time":"2026-03-01T12:00:00.000000Z","event":"live test"}\n')
     file.chmod(0o600)
+    access, secret = (
+        Secret((cluster.state / "secrets" / name).read_text().strip())
+        for name in ("s3-access", "s3-secret")
+    )
+    store = S3Client(f"http://127.0.0.1:{cluster.base + 70}", "us-east-1", access, secret)
 
     def shipped() -> bool:
         audit = page(cluster)["tasks"]["audit"]
-        done = not (audit["sinks"]["s3"]["lag"] or {}).get("bytes")
-        return bool(audit["files"]) and not audit["refused_files"] and done
+        left = (audit["sinks"]["s3"]["lag"] or {}).get("bytes")
+        return bool(audit["files"]) and not left and any(store.list(BUCKET, prefix(NODE)))
 
     eventually(shipped, within=60, what="the end of what is to be shipped")
+    assert not page(cluster)["tasks"]["audit"]["refused_files"]
 
 
 def test_it_acknowledges_an_emergency_by_its_nodes_name(cluster: Cluster) -> None:

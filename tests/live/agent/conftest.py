@@ -34,10 +34,9 @@ tasks:
 
 
 @pytest.fixture(scope="session")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """The machine, with the package installed as an administrator would."""
-    folder = tmp_path_factory.mktemp("machine")
-    project = folder / "project"
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The agent's Debian package."""
+    project = tmp_path_factory.mktemp("package") / "project"
     copy_project(project)
     done = subprocess.run(
         [FLOWREXCTL, "build", "--agent", "--json"],
@@ -48,8 +47,14 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     )
     assert done.returncode == 0, done.stderr
     made = {one["kind"]: one["path"] for one in json.loads(done.stdout)["packages"]}
-    with booted(folder) as machine:
-        (machine.root / "agent.deb").write_bytes(Path(made["deb"]).read_bytes())
+    return Path(made["deb"])
+
+
+@pytest.fixture(scope="session")
+def machine(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """The machine, with the package installed as an administrator would."""
+    with booted(tmp_path_factory.mktemp("machine")) as machine:
+        (machine.root / "agent.deb").write_bytes(package.read_bytes())
         machine.run("dpkg", "-i", "/agent.deb")
         probe = (ROOT / "tests/live/agent/probe.py").read_text()
         machine.write("/opt/flowrex-agent/bin/probe", probe, mode=0o755)

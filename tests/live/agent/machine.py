@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from tests.cluster import eventually
 
 SUITE = "bookworm"
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3")
+# Of a node that has the primary and makes its backups.
+DATABASE = ("postgresql-15", "pgbackrest")
 UNIT = "flowrex-agent"
 _BOOT_S = 120
 
@@ -69,38 +71,86 @@ class Machine:
         )
 
 
-def debian() -> Path:
-    """Return a Debian that boots, made once and kept in the project's cache."""
+def debian(more: Sequence[str] = ()) -> Path:
+    """Return a Debian that boots, made once and kept in the project's cache.
+
+    Args:
+        more: packages that it has besides; a system that has them is kept for itself.
+    """
     cache = read(os.environ).cache
-    folder = cache / f"machine-{SUITE}-{'-'.join(PACKAGES)}"
+    folder = cache / f"machine-{SUITE}-{'-'.join((*PACKAGES, *more))}"
     if folder.is_dir():
         return folder
     cache.mkdir(parents=True, exist_ok=True)
     fresh = cache / f".machine-{os.getpid()}"
-    command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE]
     try:
-        done = subprocess.run(
-            [*command, str(fresh)], capture_output=True, text=True, timeout=1800, check=False
-        )
-        assert done.returncode == 0, f"debootstrap failed:\n{done.stdout[-2000:]}{done.stderr}"
+        if more:
+            _copy(debian(), fresh)
+            _install(fresh, more)
+        else:
+            wanted = f"--include={','.join(PACKAGES)}"
+            _demand("debootstrap", "--variant=minbase", wanted, SUITE, str(fresh))
         fresh.rename(folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return folder
 
 
+def _install(root: Path, packages: Sequence[str]) -> None:
+    """Install packages into a system that does not run; nothing is started, no database made."""
+    policy = root / "usr/sbin/policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    settings = root / "etc/postgresql-common/createcluster.d/tests.conf"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text("create_main_cluster = false\n")
+    # By this machine's names and proxies; the mirror is the one that debootstrap has written down.
+    shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
+    apt = ("chroot", str(root), "apt-get", "-q", "-y")
+    _demand(*apt, "update")
+    _demand(*apt, "install", "--no-install-recommends", *packages)
+    _demand(*apt, "clean")
+    shutil.rmtree(root / "var/lib/apt/lists")
+    policy.unlink()
+
+
+def _demand(*command: str) -> None:
+    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=1800, check=False, env=environ
+    )
+    said = f"{done.stdout[-2000:]}{done.stderr[-2000:]}"
+    assert done.returncode == 0, f"{' '.join(command)} failed:\n{said}"
+
+
+def _copy(system: Path, target: Path) -> None:
+    # Hundreds of small files, a few seconds; an overlay is not allowed everywhere.
+    subprocess.run(["cp", "-a", "--reflink=auto", system, target], check=True)
+
+
 @contextmanager
-def booted(folder: Path) -> Iterator[Machine]:
-    """Boot a machine of this test run's own, without a network, and leave nothing of it.
+def booted(
+    folder: Path,
+    *,
+    more: Sequence[str] = (),
+    name: str = "node-1",
+    binds: Mapping[Path, str] | None = None,
+) -> Iterator[Machine]:
+    """Boot a machine of this test run's own, and leave nothing of it.
 
     Args:
         folder: an empty folder for it.
+        more: packages that it has besides the usual ones.
+        name: its host name.
+        binds: folders of this machine that it sees, read only, by where. One that has any shares
+            this machine's network, too; others have none.
     """
     root = folder / "root"
-    # A copy: hundreds of small files, a few seconds; an overlay is not allowed everywhere.
-    subprocess.run(["cp", "-a", "--reflink=auto", debian(), root], check=True)
+    _copy(debian(more), root)
     command = ["systemd-nspawn", "-D", str(root), "--boot", "--register=no", "--keep-unit"]
-    command += ["--private-network", "--quiet", "--console=pipe", "--hostname=node-1"]
+    command += ["--quiet", "--console=pipe", f"--hostname={name}"]
+    command += [f"--bind-ro={here}:{there}" for here, there in (binds or {}).items()]
+    command += [] if binds else ["--private-network"]
     with (folder / "console").open("w") as console:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=console, stderr=console
