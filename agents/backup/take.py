@@ -19,6 +19,7 @@ from agents.backup.programs import Output
 from agents.backup.psql import ConflictWithRecovery, Tick
 from agents.backup.source import Candidate, Snapshot
 from agents.settings.backup import Backup as Settings
+from flowrex import __version__
 from flowrex.duration import seconds
 from flowrex.errors import FlowrexError
 
@@ -230,7 +231,7 @@ class _Attempt:
             rows=facts.rows,
             tools={
                 "pg_dump": _version(self.access.program("pg_dump")),
-                "flowrex-agent": version("flowrex"),
+                "flowrex-agent": __version__,
                 "zstandard": version("zstandard"),
             },
             details={"database_bytes": facts.bytes},

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +24,7 @@ from agents.credentials.files import Files
 from agents.snapshots.escrow import EscrowKeys
 from agents.snapshots.make import credential, sources
 from agents.snapshots.source import File, Pieces, SnapshotBroken, Source
+from flowrex import __version__
 from flowrex import keys as consul_keys
 from flowrex.consul import ConsulClient
 from flowrex.errors import ConfigurationError, NotFound, UsageError
@@ -145,7 +145,7 @@ class Snapshots:
             files=stored,
             key=key.wrapped,
             source=source.where(),
-            tools={"flowrex-agent": version("flowrex")},
+            tools={"flowrex-agent": __version__},
         )
         catalog.write(manifests.signed(manifest, key.bytes))
         return manifest

@@ -56,3 +56,13 @@ def test_a_running_agent_guesses_no_encodings_and_nobody_is_warned(tmp_path: Pat
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert (done.stdout, done.stderr) == ("é None\n", "")
+
+
+def test_the_agents_own_version_is_not_asked_of_package_metadata_which_a_node_lacks() -> None:
+    asks = [
+        str(path.relative_to(ROOT))
+        for room in ("agents", "flowrex")
+        for path in (ROOT / room).rglob("*.py")
+        if 'version("flowrex' in path.read_text(encoding="utf-8")
+    ]
+    assert asks == []
