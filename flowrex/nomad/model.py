@@ -115,7 +115,8 @@ class Deployment:
             job_version=raw["JobVersion"],
             status=raw["Status"],
             description=raw.get("StatusDescription") or "",
-            groups={name: GroupState.parse(state) for name, state in groups.items()},
+            # A system job's group that no node is fit for is null.
+            groups={name: GroupState.parse(state) for name, state in groups.items() if state},
             create_index=raw.get("CreateIndex", 0),
         )
 
