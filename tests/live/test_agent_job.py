@@ -8,6 +8,7 @@ import pwd
 import signal
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from flowrex import keys
 from flowrex.audit.segment import prefix
 from flowrex.consul import ConsulClient
+from flowrex.errors import NotFound
 from flowrex.s3 import S3Client
 from flowrex.secret import Secret
 from generator.dev.layout import Layout
@@ -48,13 +50,14 @@ def job(cluster: Cluster) -> Iterator[None]:
         consul(cluster).kv_delete(keys.agent(NODE))
         own = Layout(cluster.state, cluster.base, 2).nodes[1].consul_address
         admin = ConsulClient(own, Secret(cluster.token("consul", "management")))
-        admin.deregister_service(f"flowrex-agent-{NODE}")
+        with suppress(NotFound):  # the job never told of itself
+            admin.deregister_service(f"flowrex-agent-{NODE}")
 
 
 def mark(cluster: Cluster, value: str | None) -> None:
     """Give the node its mark, as an operator may while it runs."""
     node = next(one["ID"] for one in cluster.nomad("nodes") if one["Name"] == NODE)
-    cluster.nomad(f"client/metadata?node_id={node}", {"NodeID": node, "Meta": {"agent": value}})
+    ask(cluster, "POST", f"client/metadata?node_id={node}", {"Meta": {"agent": value}})
     eventually(
         lambda: (cluster.nomad(f"node/{node}")["Meta"] or {}).get("agent") == value,
         what="the servers' knowledge of the mark",
@@ -63,14 +66,20 @@ def mark(cluster: Cluster, value: str | None) -> None:
 
 def stop(cluster: Cluster, *, purge: bool = False) -> None:
     """Stop the job, and wait until its process has ended."""
+    ask(cluster, "DELETE", f"job/agent?purge={str(purge).lower()}")
+    eventually(lambda: not cluster.allocations("agent"), within=60, what="the job's end")
+
+
+def ask(cluster: Cluster, method: str, path: str, body: dict[str, Any] | None = None) -> None:
+    """Let Nomad change something, as an operator may."""
     request = urllib.request.Request(
-        f"http://127.0.0.1:{cluster.base + 46}/v1/job/agent?purge={str(purge).lower()}",
+        f"http://127.0.0.1:{cluster.base + 46}/v1/{path}",
+        data=None if body is None else json.dumps(body).encode(),
         headers={"X-Nomad-Token": cluster.token("nomad")},
-        method="DELETE",
+        method=method,
     )
     with urllib.request.urlopen(request, timeout=10):
         pass
-    eventually(lambda: not cluster.allocations("agent"), within=60, what="the job's end")
 
 
 def consul(cluster: Cluster) -> ConsulClient:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from generator.dev.layout import Layout
 from tests.cluster import Cluster
 from tests.live.agent.machine import Machine
 
-NAME = "machine"
+# Another one in each run: a cluster that is kept has the repository of the last.
+NAME = f"machine-{secrets.token_hex(3)}"
 # An environment of its own, so that the other tests' agents are the only ones of theirs.
 ENVIRONMENT = "machine"
 ALLOCATIONS = "/opt/nomad/data/alloc"
