@@ -32,6 +32,11 @@ def taken(cluster: Cluster) -> str:
     return name
 
 
+def _listed(cluster: Cluster, name: str) -> Any:
+    listed = cluster.document("backup", "list", "dev")["result"]["backups"]
+    return next(one for one in listed if one["name"] == name)
+
+
 def symbols(cluster: Cluster) -> set[str]:
     found = cluster.get("/api/v1/instruments")
     return {one["symbol"] for one in found["instruments"]}
@@ -39,12 +44,55 @@ def symbols(cluster: Cluster) -> set[str]:
 
 def test_a_backup_is_taken_listed_and_read_again(settled: Cluster, consul: ConsulClient) -> None:
     name = taken(settled)
-    listed = settled.document("backup", "list", "dev")["result"]["backups"]
-    (own,) = [one for one in listed if one["name"] == name]
-    assert own["good"] is True, "it is read again as soon as it is taken"
+    assert _listed(settled, name)["good"] is True, "it is read again as soon as it is taken"
     assert settled.document("backup", "verify", "dev", name)["result"]["good"] is True
     shown = settled.document("backup", "show", "dev", name)["result"]
     assert shown["manifest"]["name"] == name
+
+
+def test_a_backup_is_drilled_held_and_let_go(settled: Cluster, consul: ConsulClient) -> None:
+    name = taken(settled)
+    drilled = settled.document("backup", "drill", "dev", name)["result"]
+    assert drilled["good"] is True
+    settled.run("backup", "hold", "dev", name, "--why", "the auditors want it")
+    assert _listed(settled, name)["held"] is True
+    settled.run("backup", "release", "dev", name, "--why", "they have seen it")
+    assert _listed(settled, name)["held"] is False
+
+
+def test_a_restore_that_was_killed_is_gone_on_with_and_migrates(
+    settled: Cluster, consul: ConsulClient
+) -> None:
+    before = symbols(settled)
+    name = taken(settled)
+    migrated = settled.nomad("job/migrate")["SubmitTime"]
+    words = ("restore", "dev", "--to", name, "--database", "flowrex", "--migrate")
+    first = settled.start(*words)
+    eventually(lambda: settled.nomad("job/backend")["Stop"], every=0.05, what="the jobs' stop")
+    first.kill()
+    first.communicate()
+    # A stranger to it is told, and changes nothing.
+    refused = settled.run(*words, "--lock-wait", "60s", expect=7).stderr
+    assert "flowrexctl restore dev --resume" in refused
+    settled.run("restore", "dev", "--resume", "--lock-wait", "60s", timeout=600)
+    assert symbols(settled) == before
+    assert settled.nomad("job/migrate")["SubmitTime"] > migrated
+    after = {one["job"]: one["state"] for one in settled.document("status", "dev")["jobs"]}
+    assert after["backend"] == after["worker"] == "in service"
+    settled.run("restore", "dev", "--resume", expect=2)
+
+
+def test_a_restore_that_is_given_up_leaves_the_jobs_running(
+    settled: Cluster, consul: ConsulClient
+) -> None:
+    name = taken(settled)
+    first = settled.start("restore", "dev", "--to", name, "--database", "flowrex")
+    eventually(lambda: settled.nomad("job/backend")["Stop"], every=0.05, what="the jobs' stop")
+    first.kill()
+    first.communicate()
+    settled.run("restore", "dev", "--abandon", "--lock-wait", "60s", timeout=600)
+    after = {one["job"]: one["state"] for one in settled.document("status", "dev")["jobs"]}
+    assert after["backend"] == after["worker"] == "in service"
 
 
 def test_a_restore_brings_back_what_was_and_the_jobs(
