@@ -75,6 +75,8 @@ def settings(layout: Layout, environment: Environment) -> dict[str, Any]:
                 "login_mount": environment.vault.database_mount,
             },
             "schedule": {"jitter": "0s"},
+            # Not the folder of another cluster on this machine, whose server a drill would end.
+            "scratch_dir": f"/var/tmp/flowrex-drills/{layout.agent}",  # noqa: S108
         },
         "http": {"port": layout.agent},
         "status": {"interval": "10s"},
