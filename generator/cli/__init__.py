@@ -15,6 +15,7 @@ __all__ = ["DETAILED_ERROR", "INTERRUPTED", "VERBS", "group", "main"]
 
 # A test compares it with the modules that there are.
 VERBS = {
+    "env": "Show an environment's settings and where each is written, or compare two.",
     "render": "Write the job specs of an environment, offline.",
     "validate": "Check an environment and its jobs for mistakes.",
     "plan": "Show what a run would change.",

@@ -44,6 +44,27 @@ def load(
     Raises:
         ConfigurationError: no such environment, or a mistake in one of its sources.
     """
+    return checked(merged(root, name, overrides=overrides, environ=environ), root, name)
+
+
+def merged(
+    root: Path,
+    name: str,
+    *,
+    overrides: Sequence[str] = (),
+    environ: Mapping[str, str] = os.environ,
+) -> source.Value:
+    """Return an environment's settings as they were written, each with its file and line.
+
+    Args:
+        root: the project's folder.
+        name: the environment's name.
+        overrides: `--set` values.
+        environ: the process's environment.
+
+    Raises:
+        ConfigurationError: no such environment, or a file that can't be read.
+    """
     known = names(root)
     if name not in known:
         raise ConfigurationError(
@@ -61,6 +82,20 @@ def load(
             tree = source.merge(tree, source.read(layer, str(layer)))
     for one in written:
         tree = source.merge(tree, one)
+    return tree
+
+
+def checked(tree: source.Value, root: Path, name: str) -> Environment:
+    """Return what a merged tree says as an environment.
+
+    Args:
+        tree: what `merged` returned.
+        root: the project's folder.
+        name: the environment's name.
+
+    Raises:
+        ConfigurationError: a mistake; it names the file and line.
+    """
     return _with_checksums(schema.build(Environment, tree, reference=_REFERENCE, name=name), root)
 
 

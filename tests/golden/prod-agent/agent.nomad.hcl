@@ -163,6 +163,8 @@ AGENT
       env {
         FLOWREX_AGENT_CREDENTIALS_DIR = "${NOMAD_SECRETS_DIR}"
         MALLOC_ARENA_MAX              = "2"
+        MALLOC_MMAP_THRESHOLD_        = "262144"
+        MALLOC_TRIM_THRESHOLD_        = "262144"
       }
 
       resources {

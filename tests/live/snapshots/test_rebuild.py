@@ -18,7 +18,7 @@ from flowrex.vault import VaultClient
 from tests.cluster import ROOT, Cluster, eventually, running
 from tests.live.snapshots.machine import Machine
 
-BASE = int(os.environ.get("FLOWREX_TEST_SNAPSHOTS_PORT_BASE", "32000"))
+BASE = int(os.environ.get("FLOWREX_TEST_SNAPSHOTS_PORT_BASE", "22000"))
 JOB = {
     "ID": "probe",
     "Datacenters": ["dc1"],
