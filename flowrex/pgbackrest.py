@@ -20,6 +20,9 @@ PROGRAM = "pgbackrest"
 DEFAULT_PREFIX = "/physical"
 # PostgreSQL's role that pgBackRest logs in as.
 ROLE = "flowrex_physical"
+# The database that it logs in to. Not the platform's: a restore puts another in that one's place,
+# without the rights on functions, which are a database's own and which only an administrator gives.
+LOGIN_DATABASE = "postgres"
 # The exit status where another pgBackRest is at work with the stanza, or its lock is not ours.
 LOCKED = 50
 BackupType = Literal["full", "diff", "incr"]
@@ -64,7 +67,6 @@ class Stanza:
         name: the stanza's name, also a folder in the repository.
         data: the cluster's data folder.
         port: its port.
-        database: the database to log in to.
         user: the role that the agent logs in as; `archive-push` does not log in.
         lock_dir: a folder that the agent and PostgreSQL's user may write.
         processes: how many processes compress and send at once.
@@ -75,7 +77,6 @@ class Stanza:
     name: str
     data: Path
     port: int
-    database: str
     user: str
     lock_dir: Path
     processes: int = 2
@@ -134,7 +135,7 @@ def configuration(stanza: Stanza, repository: Repository) -> Secret:
     own: dict[str, str] = {
         "pg1-path": str(stanza.data),
         "pg1-port": str(stanza.port),
-        "pg1-database": stanza.database,
+        "pg1-database": LOGIN_DATABASE,
         "pg1-user": stanza.user,
     }
     if stanza.socket is not None:

@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 OWNER = "flowrex_owner"
 _GRANTS = (
-    "Rights on the system's own functions, such as pgBackRest's, only an administrator may give: "
-    "`flowrexctl bootstrap ENV` puts them back."
+    "Rights on the system's own functions that somebody gave in it only an administrator may give "
+    "again; they are not restored."
 )
 
 

@@ -21,6 +21,7 @@ from agents.physical.stanza import Stanza
 from agents.physical.target import Target
 from flowrex.duration import seconds
 from flowrex.errors import ConfigurationError, ServerRefused
+from flowrex.pgbackrest import LOGIN_DATABASE
 
 _DEBIAN = Path("/usr/lib/postgresql")
 # What is restored, and the WAL that is replayed into it, need some more room than the backup says.
@@ -133,7 +134,7 @@ def recovered(
             _reached(target),
             scratch.serving(access, at, _configured(at), within_s=limit_s, tick=hands.tick),
         ):
-            with Session(access, at.server, database, tick=hands.tick) as session:
+            with Session(access, at.server, LOGIN_DATABASE, tick=hands.tick) as session:
                 owner = session.value(
                     "SELECT rolname FROM pg_roles WHERE rolsuper AND rolcanlogin ORDER BY oid"
                 )

@@ -110,7 +110,6 @@ def _failure(argv: Sequence[str], status: int, said: str) -> FlowrexError:
         return LockHeld(text, hint="Wait for it to end; pgBackRest does one thing at a time.")
     if why := _UNREACHABLE.get(status):
         return ServerUnreachable(f"{text} ({why})")
-    # A database that was restored beside another has lost what only an administrator may give.
     hint = (
         "`flowrexctl bootstrap ENV` gives the agent's role its rights." if _RIGHTS in text else None
     )

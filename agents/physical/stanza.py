@@ -70,7 +70,6 @@ class Stanza:
                 name=self.name,
                 data=Path(chosen.data_dir),
                 port=chosen.port,
-                database=chosen.database,
                 user=chosen.user,
                 lock_dir=Path(chosen.lock_dir),
                 processes=chosen.processes,
@@ -212,6 +211,6 @@ class Stanza:
 
     async def _query(self, sql: str) -> str:
         chosen = self.settings
-        where = ["-h", chosen.socket_dir, "-p", str(chosen.port), "-d", chosen.database]
+        where = ["-h", chosen.socket_dir, "-p", str(chosen.port), "-d", pgbackrest.LOGIN_DATABASE]
         argv = [run.psql(), "-XqAt", "-v", "ON_ERROR_STOP=1", *where, "-U", chosen.user]
         return await self._run(argv, limit_s=_QUERY_S, given=sql)

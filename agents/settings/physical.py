@@ -20,7 +20,10 @@ class Physical:
     data_dir: str = setting("PostgreSQL's data folder.", pattern=_FOLDER)
     socket_dir: str = setting("Folder of PostgreSQL's socket.", pattern=_FOLDER)
     port: int = setting("Port in the socket's name.", minimum=1, maximum=65535)
-    database: str = setting("Database to log in to.", pattern=r"[a-z_][a-z0-9_]*")
+    database: str = setting(
+        "Database whose moments are restored; its name confirms a restore.",
+        pattern=r"[a-z_][a-z0-9_]*",
+    )
     user: str = setting("Role to log in as; peer authentication.", pattern=r"[a-z_][a-z0-9_]*")
     config_file: str = setting(
         "pgbackrest.conf, written by the agent and read by PostgreSQL's user too.",

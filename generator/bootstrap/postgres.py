@@ -16,6 +16,7 @@ from flowrex.errors import (
     ServerRefused,
     ServerUnreachable,
 )
+from flowrex.pgbackrest import LOGIN_DATABASE
 from flowrex.secret import Secret
 from generator.bootstrap import postgres_backup, postgres_physical, postgres_plan
 from generator.bootstrap.postgres_plan import VAULT, Wish
@@ -108,12 +109,14 @@ def steps(dsn: Secret, database: str, *, check_only: bool) -> Iterator[Step]:
     inside = (
         *postgres_plan.database_wishes(database),
         *postgres_backup.database_wishes(database),
-        *postgres_physical.database_wishes(database),
     )
     with Server(dsn) as server:
         for wish in whole:
             yield _fulfil(server, wish, check_only=check_only)
         exists = server.row("SELECT true FROM pg_database WHERE datname = $1", database)
+    with Server(dsn, database=LOGIN_DATABASE) as server:
+        for wish in postgres_physical.login_wishes():
+            yield _fulfil(server, wish, check_only=check_only)
     if exists is None:
         for wish in inside:
             yield Step(f"postgres {wish.name}", State.MISSING)

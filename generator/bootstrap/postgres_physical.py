@@ -9,7 +9,7 @@ no password. What pgBackRest copies, it reads from the data folder, which that u
 
 from __future__ import annotations
 
-from flowrex.pgbackrest import ROLE
+from flowrex.pgbackrest import LOGIN_DATABASE, ROLE
 from generator.bootstrap.postgres_backup import connects, members_of
 from generator.bootstrap.postgres_plan import Wish, role
 
@@ -30,12 +30,8 @@ def cluster_wishes() -> tuple[Wish, ...]:
     return (role(ROLE, "LOGIN"), members_of(ROLE, "pg_read_all_settings"))
 
 
-def database_wishes(database: str) -> tuple[Wish, ...]:
-    """Return what must hold inside the platform's database.
-
-    Args:
-        database: the platform's database.
-    """
+def login_wishes() -> tuple[Wish, ...]:
+    """Return what must hold inside the database that it logs in to, `LOGIN_DATABASE`."""
     may = " AND ".join(
         f"has_function_privilege('{ROLE}', 'pg_catalog.{function}', 'EXECUTE')"
         for function in _FUNCTIONS
@@ -44,7 +40,7 @@ def database_wishes(database: str) -> tuple[Wish, ...]:
         f"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO {ROLE}" for function in _FUNCTIONS
     )
     return (
-        connects(ROLE, database),
+        connects(ROLE, LOGIN_DATABASE),
         Wish(
             f"functions of a backup for {ROLE}",
             f"SELECT c, c FROM (SELECT {may} AS c) AS f",

@@ -81,7 +81,6 @@ def configure(layout: Layout, target: Target) -> bool:
             name=postgres_settings.STANZA,
             data=home / "pgdata",
             port=layout.postgres,
-            database=environment.postgres.database,
             user=pgbackrest.ROLE,
             lock_dir=_lock_dir(layout),
             socket=postgres_settings.socket_dir(layout),

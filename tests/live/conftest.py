@@ -37,10 +37,3 @@ def settled(cluster: Cluster) -> Cluster:
         cluster.run("fail", "dev", *patient)
     cluster.run("run", "dev", "--yes", "--promote", *patient)
     return cluster
-
-
-@pytest.fixture(scope="module")
-def given_back(cluster: Cluster) -> Iterator[None]:
-    """Give back after a restore what only an administrator may give, and it leaves out."""
-    yield
-    cluster.run("bootstrap", "dev")

@@ -20,8 +20,6 @@ from generator.bootstrap.resolve import target_of
 from generator.environment import load
 from tests.cluster import ROOT, Cluster, eventually
 
-pytestmark = pytest.mark.usefixtures("given_back")
-
 AGENT = Path(sys.executable).with_name("flowrex-agent")
 
 

@@ -105,7 +105,7 @@ def _postgres(machine: Machine) -> None:
     people = machine.root / _MAIN.lstrip("/") / "pg_ident.conf"
     people.write_text("flowrex  flowrex-agent  flowrex_physical\n")
     machine.run("systemctl", "start", "postgresql@15-main")
-    wishes = (*postgres_physical.cluster_wishes(), *postgres_physical.database_wishes(_DATABASE))
+    wishes = (*postgres_physical.cluster_wishes(), *postgres_physical.login_wishes())
     for statement in (one for wish in wishes for one in wish.statements):
         psql(machine, statement)
 

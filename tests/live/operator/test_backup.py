@@ -16,8 +16,6 @@ from flowrex.node_requests import parse_answer
 from flowrex.secret import Secret
 from tests.cluster import Cluster, eventually
 
-pytestmark = pytest.mark.usefixtures("given_back")
-
 
 @pytest.fixture
 def consul(settled: Cluster) -> Iterator[ConsulClient]:

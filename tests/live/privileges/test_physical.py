@@ -15,17 +15,19 @@ from generator.bootstrap.postgres import Server
 from generator.dev.postgres_install import programs
 from tests.cluster import Cluster
 
-Ask = Callable[[str], "subprocess.CompletedProcess[str]"]
+Ask = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="module")
 def ask(cluster: Cluster) -> Ask:
     """Run SQL as the role, as its system user would."""
 
-    def run(sql: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        sql: str, database: str = pgbackrest.LOGIN_DATABASE
+    ) -> subprocess.CompletedProcess[str]:
         where = ["-h", str(cluster.state / "data/postgres"), "-p", str(cluster.base + 32)]
         return subprocess.run(
-            [programs() / "psql", "-XqAt", *where, "-U", pgbackrest.ROLE, "-d", "flowrex"],
+            [programs() / "psql", "-XqAt", *where, "-U", pgbackrest.ROLE, "-d", database],
             input=sql,
             capture_output=True,
             text=True,
@@ -55,8 +57,6 @@ def test_it_may_what_a_backup_needs(ask: Ask, sql: str) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        "SELECT * FROM trading.instruments",
-        "SELECT * FROM migrations.alembic_version",
         "SELECT * FROM pg_authid",
         "SELECT pg_read_file('postgresql.conf')",
         "SELECT pg_ls_dir('.')",
@@ -76,6 +76,11 @@ def test_it_may_what_a_backup_needs(ask: Ask, sql: str) -> None:
 def test_it_may_nothing_else(ask: Ask, sql: str) -> None:
     done = ask(sql)
     assert "permission denied" in done.stderr or "must be" in done.stderr, done.stdout
+
+
+def test_it_does_not_even_get_into_the_platforms_database(ask: Ask) -> None:
+    done = ask("SELECT 1", "flowrex")
+    assert "permission denied for database" in done.stderr, done.stdout
 
 
 def test_nobody_comes_in_as_it_by_the_network(target: Target) -> None:

@@ -25,7 +25,6 @@ STANZA = pgbackrest.Stanza(
     name="flowrex",
     data=Path("/var/lib/postgresql/15/main"),
     port=5432,
-    database="flowrex",
     user="flowrex_physical",
     lock_dir=Path("/run/lock"),
 )
