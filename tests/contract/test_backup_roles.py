@@ -67,7 +67,8 @@ def test_the_reading_login_dumps_everything_and_the_other_restores_it(
     reader = verify.Reader(books, FakeKeys(), reading.access)
     server.ask("DELETE FROM later")
     target = fill.Target(restoring.access, server.server)
-    done = restore.restore(reader, manifest.name, target, now=source.now)
+    origin = restore.of_backup(reader, manifest.name, target)
+    done = restore.restore(origin, target, now=source.now)
     assert server.value("SELECT count(*) FROM later") == "1"
     owner = "SELECT tableowner FROM pg_tables WHERE tablename = 'later' AND schemaname = 'reports'"
     assert server.value(owner) == "flowrex_owner"
