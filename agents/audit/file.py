@@ -64,6 +64,10 @@ class AuditFile:
             size -= len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    def end(self) -> int:
+        """Return how long it is now; the last poll may have seen less."""
+        return os.fstat(self.descriptor).st_size
+
     def holds(self, start: int, end: int, content: str) -> bool:
         """Tell whether the bytes from `start` to `end` are those with this SHA-256, in hex."""
         digest = hashlib.sha256()
@@ -97,7 +101,7 @@ class AuditFile:
         Args:
             least: its size now, where it is known.
         """
-        size = os.fstat(self.descriptor).st_size if least is None else least
+        size = self.end() if least is None else least
         return size >= self.size and (
             not self.fingerprint or _digest(self.read(0, self._first)) == self.fingerprint
         )

@@ -197,6 +197,19 @@ def test_several_writers_of_one_file_lose_nothing(rig: Rig) -> None:
     assert_shipped(rig, lines(0, 20, "a") + lines(0, 20, "b"))
 
 
+def test_what_comes_between_a_poll_and_a_step_is_shipped_once(rig: Rig) -> None:
+    rig.write(b"".join(lines(0, 2)))
+    rig.poll()
+    rig.write(b"".join(lines(2, 3)))
+    assert rig.shipper.step(flush=True)
+    # It has read on to the end, which is further than the poll saw.
+    assert not rig.shipper.step(flush=True)
+    rig.ship()
+    assert rig.shipped() == lines(0, 5)
+    assert [one.head.file.generation for one in rig.sink.objects.values()] == [0]
+    assert rig.breaks() == []
+
+
 def test_a_refusing_sink_stops_the_reading_and_loses_nothing(rig: Rig) -> None:
     rig.sink.refuse = 7
     rig.write(b"".join(lines(0, 60)))
