@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flowrex import keys
+from flowrex.audit.record import Record, append, begin
 from flowrex.audit.segment import prefix
 from flowrex.consul import ConsulClient
 from flowrex.s3 import S3Client
@@ -111,7 +113,10 @@ def test_it_ships_what_it_finds_in_the_allocation_folders(cluster: Cluster, node
     folder.mkdir(parents=True)
     folder.chmod(0o700)
     file = folder / "of-root.jsonl"
-    file.write_text('{"time":"2026-03-01T12:00:00.000000Z","event":"live test"}\n')
+    # A record with a chain, as the backend writes them: the cluster's own agent ships it too, and
+    # what has none would stand out in the proof of its trail.
+    line, _ = append(Record(time=datetime.now(UTC), kind="request", path="/live-test"), begin())
+    file.write_bytes(line)
     file.chmod(0o600)
     access, secret = (
         Secret((cluster.state / "secrets" / name).read_text().strip())
