@@ -13,11 +13,11 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from glob import iglob
 from pathlib import Path
 from stat import S_ISREG
 
 from agents.audit.file import AuditFile, open_file
+from agents.audit.patterns import Pattern
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,13 @@ class Tail:
     refused: dict[str, str] = field(default_factory=dict)
     polled: float = float("-inf")
     _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        """Take the patterns apart, once."""
+        self._compiled = {
+            category: [Pattern(one) for one in patterns]
+            for category, patterns in self.patterns.items()
+        }
 
     def poll(self, now: float) -> None:
         """Look at all folders and all files once.
@@ -150,9 +157,9 @@ class Tail:
 
     def _names(self) -> dict[str, tuple[str, int, int]]:
         found: dict[str, tuple[str, int, int]] = {}
-        for category, patterns in self.patterns.items():
+        for category, patterns in self._compiled.items():
             for pattern in patterns:
-                for name in iglob(pattern):  # noqa: PTH207 - a Path can't glob an absolute pattern
+                for name in pattern.names():
                     if name in found:
                         continue
                     try:

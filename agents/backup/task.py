@@ -192,7 +192,7 @@ class BackupTask:
             job.problem = ""
         if listing.backups:
             self._seen.bytes = listing.backups[-1].bytes
-        self._seen.state = self._backups.publish(job.problem) or self._seen.state
+        self._seen.state = self._backups.publish(job.problem, listing) or self._seen.state
 
     def _attempt(self, name: str, act: Callable[[Hands], None]) -> None:
         job, clock = self._jobs[name], self._context.clock

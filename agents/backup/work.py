@@ -227,12 +227,18 @@ class Backups:
             origin = restore.of_backup(self.reader, chosen, watched)
             return restore.restore(origin, watched, now=self.now, migrate=migrate)
 
-    def publish(self, problem: str = "") -> BackupState | None:
-        """Write into Consul how good the backups are; None where that is not known now."""
+    def publish(self, problem: str = "", listing: Listing | None = None) -> BackupState | None:
+        """Write into Consul how good the backups are; None where that is not known now.
+
+        Args:
+            problem: why there is no newer one.
+            listing: what there is; asked for unless given.
+        """
         if not self.told:
             return None
         try:
-            state = state_of(self.list(), self.database, self.node, self.now(), problem)
+            found = listing or self.list()
+            state = state_of(found, self.database, self.node, self.now(), problem)
             self.consul().kv_put(consul_keys.backups(self.database), state.encode())
         except FlowrexError as error:
             # The next run says it.
