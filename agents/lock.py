@@ -47,6 +47,19 @@ class HeldLock:
         if self._error is not None:
             raise self._error
 
+    def checked(self, tick: Callable[[], None]) -> Callable[[], None]:
+        """Return a tick that checks the lock, then calls another.
+
+        Args:
+            tick: what is called beside.
+        """
+
+        def both() -> None:
+            self.check()
+            tick()
+
+        return both
+
     def release(self) -> None:
         """Give the lock back; where Consul does not answer it expires."""
         self._released.set()

@@ -19,13 +19,12 @@ from typing import Any
 
 from agents.backup import names, restore, view
 from agents.backup.assemble import backups_of
-from agents.backup.hands import Hands, hands_of
+from agents.backup.hands import Hands, handler
 from agents.backup.loss import loss
 from agents.backup.work import Backups
 from agents.context import Context
-from agents.requests.handler import Handler, Handling, Progress, Refused, only
+from agents.requests.handler import Handling, Refused, only
 from flowrex.errors import FlowrexError
-from flowrex.node_requests import Request
 
 log = logging.getLogger(__name__)
 
@@ -39,25 +38,16 @@ def handlings(make: Callable[[Context], Backups] = backups_of) -> dict[str, Hand
         make: makes the work of the agent's surroundings.
     """
 
-    def of(work: _Work) -> Handler:
-        def handle(request: Request, context: Context, progress: Progress) -> Mapping[str, Any]:
-            return work(make(context), request.arguments, hands_of(request, progress))
-
-        return handle
-
     return {
-        "backup": Handling(of(_backup)),
-        "list": Handling(of(_list), resumes=True),
-        "show": Handling(of(_show), resumes=True),
-        "verify": Handling(of(_verify), resumes=True),
-        "drill": Handling(of(_drill), resumes=True),
-        "restore": Handling(of(_restore)),
-        "hold": Handling(of(_hold), resumes=True),
-        "release": Handling(of(_release), resumes=True),
+        "backup": Handling(handler(make, _backup)),
+        "list": Handling(handler(make, _list), resumes=True),
+        "show": Handling(handler(make, _show), resumes=True),
+        "verify": Handling(handler(make, _verify), resumes=True),
+        "drill": Handling(handler(make, _drill), resumes=True),
+        "restore": Handling(handler(make, _restore)),
+        "hold": Handling(handler(make, _hold), resumes=True),
+        "release": Handling(handler(make, _release), resumes=True),
     }
-
-
-_Work = Callable[[Backups, Mapping[str, str], Hands], Mapping[str, Any]]
 
 
 def _backup(backups: Backups, asked: Mapping[str, str], hands: Hands) -> Mapping[str, Any]:

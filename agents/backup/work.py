@@ -293,9 +293,4 @@ class Backups:
         """
         key = consul_keys.backup_lock(self.database)
         with lock.hold(self.consul, key, self.database, self.node, what) as held:
-
-            def tick() -> None:
-                held.check()
-                hands.tick()
-
-            yield tick
+            yield held.checked(hands.tick)

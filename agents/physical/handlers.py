@@ -15,22 +15,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from agents.backup.assemble import backups_of, scratch_folder
-from agents.backup.hands import Hands, hands_of
+from agents.backup.hands import Hands, handler, hands_of
 from agents.backup.restore import confirmed
 from agents.backup.work import Backups
 from agents.context import Context
 from agents.physical import alone
 from agents.physical.moments import Moments
 from agents.physical.stanza import Stanza
-from agents.requests.handler import Handler, Handling, Progress, Refused, only
+from agents.requests.handler import Handling, Progress, Refused, only
 from flowrex.errors import FlowrexError, ServerRefused
 from flowrex.node_requests import Request
 from flowrex.pgbackrest import BackupType
 
 _MOST_LISTED = 200
 _TYPES: tuple[BackupType, ...] = get_args(BackupType)
-
-_Work = Callable[[Moments, Mapping[str, str], Hands], Mapping[str, Any]]
 
 
 def moments_of(context: Context) -> Moments:
@@ -53,17 +51,11 @@ def handlings(make: Callable[[Context], Moments] = moments_of) -> dict[str, Hand
         make: makes the work of the agent's surroundings.
     """
 
-    def of(work: _Work) -> Handler:
-        def handle(request: Request, context: Context, progress: Progress) -> Mapping[str, Any]:
-            return work(make(context), request.arguments, hands_of(request, progress))
-
-        return handle
-
     return {
-        "physical_backup": Handling(of(_backup)),
-        "physical_list": Handling(of(_list), resumes=True),
-        "physical_verify": Handling(of(_verify), resumes=True),
-        "physical_drill": Handling(of(_drill), resumes=True),
+        "physical_backup": Handling(handler(make, _backup)),
+        "physical_list": Handling(handler(make, _list), resumes=True),
+        "physical_verify": Handling(handler(make, _verify), resumes=True),
+        "physical_drill": Handling(handler(make, _drill), resumes=True),
     }
 
 

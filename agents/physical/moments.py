@@ -179,12 +179,7 @@ class Moments:
         name = self.stanza.name
         key, subject = keys.physical_lock(name), f"the stanza {name}"
         with lock.hold(self.consul, key, subject, self.node, what) as held:
-
-            def tick() -> None:
-                held.check()
-                hands.tick()
-
-            yield tick
+            yield held.checked(hands.tick)
 
 
 def _insist_on_the_same(repository: Repository, into: Into) -> None:

@@ -11,17 +11,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agents.backup import view
-from agents.backup.hands import Hands, hands_of
+from agents.backup.hands import Hands, handler
 from agents.context import Context
-from agents.requests.handler import Handler, Handling, Progress, only
+from agents.requests.handler import Handling, only
 from agents.snapshots.source import SnapshotBroken
 from agents.snapshots.work import Snapshots
 from flowrex.errors import FlowrexError, ServerRefused, UsageError
-from flowrex.node_requests import Request
 
 _MOST_LISTED = 50
-
-_Work = Callable[[Snapshots, Mapping[str, str], Hands], Mapping[str, Any]]
 
 
 def handlings(make: Callable[[Context], Snapshots] = Snapshots.of) -> dict[str, Handling]:
@@ -31,16 +28,10 @@ def handlings(make: Callable[[Context], Snapshots] = Snapshots.of) -> dict[str, 
         make: makes the work of the agent's surroundings.
     """
 
-    def of(work: _Work) -> Handler:
-        def handle(request: Request, context: Context, progress: Progress) -> Mapping[str, Any]:
-            return work(make(context), request.arguments, hands_of(request, progress))
-
-        return handle
-
     return {
-        "snapshot_take": Handling(of(_take)),
-        "snapshot_list": Handling(of(_list), resumes=True),
-        "snapshot_verify": Handling(of(_verify), resumes=True),
+        "snapshot_take": Handling(handler(make, _take)),
+        "snapshot_list": Handling(handler(make, _list), resumes=True),
+        "snapshot_verify": Handling(handler(make, _verify), resumes=True),
     }
 
 

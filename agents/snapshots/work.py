@@ -218,12 +218,7 @@ class Snapshots:
     ) -> Iterator[Callable[[], None]]:
         key, subject = consul_keys.snapshot_lock(self.environment, kind), f"the snapshots of {kind}"
         with lock.hold(self.consul, key, subject, self.node, what) as held:
-
-            def both() -> None:
-                held.check()
-                tick()
-
-            yield both
+            yield held.checked(tick)
 
     def _store(
         self,

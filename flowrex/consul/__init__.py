@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import consul
 
 from flowrex.consul.model import KVEntry, ServiceCheck, ServiceInstance
-from flowrex.consul.transport import as_utf8, json_of, mapped, next_index
+from flowrex.consul.transport import json_of, mapped, next_index
 from flowrex.errors import ConfigurationError
 from flowrex.loopback import is_loopback
 from flowrex.secret import Secret
@@ -65,9 +65,6 @@ class ConsulClient:
         )
         # What HTTP_PROXY names can't reach this machine's loopback.
         self._consul.http.session.trust_env = not is_loopback(parts.hostname)
-        # Consul's JSON is UTF-8 and does not say so: requests would guess it from every answer,
-        # with the tables of all the world's encodings in memory.
-        self._consul.http.session.hooks["response"].append(as_utf8)
         # The library lets CONSUL_HTTP_TOKEN win over the token that it was given.
         self._consul.token = token.reveal() if token else None
 

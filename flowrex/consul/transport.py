@@ -67,11 +67,6 @@ def json_of(response: Any) -> Any:
     return CB.json(allow_404=False)(response)
 
 
-def as_utf8(response: requests.Response, **_: Any) -> None:
-    """Take an answer for UTF-8, whatever its headers leave out."""
-    response.encoding = "utf-8"
-
-
 def next_index(asked: int, answered: int | str) -> int:
     """Return the index for the next blocking query.
 
