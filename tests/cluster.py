@@ -186,13 +186,27 @@ T = TypeVar("T")
 
 
 def eventually(
-    probe: Callable[[], T], *, within: float = 30, every: float = 0.2, what: str = "it"
+    probe: Callable[[], T],
+    *,
+    within: float = 30,
+    every: float = 0.2,
+    what: str = "it",
+    instead: Callable[[], str] | None = None,
 ) -> T:
-    """Return the first true answer of `probe`, or fail after `within` seconds."""
+    """Return the first true answer of `probe`, or fail after `within` seconds.
+
+    Args:
+        probe: asked again and again.
+        within: seconds.
+        every: seconds from one time to the next.
+        what: what was waited for.
+        instead: tells what there is in its place; the failure says it.
+    """
     deadline = time.monotonic() + within
     while True:
         if answer := probe():
             return answer
         if time.monotonic() > deadline:
-            raise AssertionError(f"{what} did not happen within {within} s")
+            seen = f"; instead: {instead()}" if instead else ""
+            raise AssertionError(f"{what} did not happen within {within} s{seen}")
         time.sleep(every)

@@ -40,10 +40,25 @@ def status(cluster: Cluster) -> dict[str, Any]:
 
 
 def passing(cluster: Cluster) -> bool:
+    return verdict(cluster).startswith("passing")
+
+
+def verdict(cluster: Cluster) -> str:
+    """Return the agent's verdict on itself, or why it gives none."""
     try:
-        return bool(status(cluster)["check"]["status"] == "passing")
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return False
+        check = status(cluster)["check"]
+    except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
+        return f"no answer: {error}"
+    return f"{check['status']}: {check['output']}"
+
+
+def becomes_well(cluster: Cluster) -> None:
+    eventually(
+        lambda: passing(cluster),
+        within=90,
+        what="an agent that is well",
+        instead=lambda: verdict(cluster),
+    )
 
 
 def row(cluster: Cluster, node: str = "node-1") -> dict[str, Any]:
@@ -55,10 +70,10 @@ def row(cluster: Cluster, node: str = "node-1") -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def well(cluster: Cluster) -> Iterator[None]:
     """Each test begins and ends with an agent that is well."""
-    eventually(lambda: passing(cluster), within=90, what="an agent that is well")
+    becomes_well(cluster)
     yield
     cluster.run("dev", "up", "--nodes", "2")
-    eventually(lambda: passing(cluster), within=90, what="an agent that is well again")
+    becomes_well(cluster)
 
 
 @contextmanager
@@ -155,7 +170,7 @@ def test_consul_away_is_said_on_the_node_and_goes_over(cluster: Cluster) -> None
             within=90,
             what="a word of Consul",
         )
-    eventually(lambda: passing(cluster), within=90, what="Consul's return")
+    becomes_well(cluster)
     assert status(cluster)["pid"] == pid
 
 
@@ -174,7 +189,7 @@ def test_it_starts_while_vault_is_away_and_catches_up(cluster: Cluster) -> None:
             os.kill(agent, signal.SIGTERM)
             os.waitpid(agent, 0)
     cluster.run("dev", "up", "--nodes", "2")
-    eventually(lambda: passing(cluster), within=90, what="an agent that has caught up")
+    becomes_well(cluster)
 
 
 def test_a_stopped_agent_is_critical_for_operators(cluster: Cluster) -> None:
