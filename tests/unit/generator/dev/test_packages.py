@@ -16,6 +16,7 @@ from generator.dev.packages import Package, ensure_packages
 from generator.dev.servers.progress import Lines, Silent
 from tests.cluster import eventually
 
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WANTED = (Package("made-up", "made-up-program", ("made-up-service",)),)
 
 
@@ -117,6 +118,11 @@ def test_a_package_that_does_not_bring_the_program_is_an_error(tmp_path: Path) -
         install(system)
 
 
+def heed_signals() -> None:
+    for number in INTERRUPTIONS:
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Installation:
     """The script that installs, in a folder instead of /, with an apt-get that takes its time."""
 
@@ -138,6 +144,8 @@ class Installation:
             ["sh", "-c", script, "install", "", "postgresql"],
             env={"PATH": self.path, "SLOW": slow},
             start_new_session=True,
+            # A runner that ignores hangups, as nohup does, would hand that down.
+            preexec_fn=heed_signals,
         )
 
     def left(self) -> list[Path]:
@@ -153,7 +161,7 @@ def test_an_installation_starts_no_service_and_leaves_nothing_of_its_own(tmp_pat
     assert installation.left() == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", INTERRUPTIONS)
 def test_an_interrupted_installation_leaves_nothing_of_its_own(
     tmp_path: Path, number: signal.Signals
 ) -> None:
