@@ -1,7 +1,8 @@
-"""A run: the jobs of a plan, one after the other, under the lock, with a record.
+"""A run: the jobs of a plan in their order, under the lock, with a record.
 
-The order is the order of deployment. A job whose canary waits ends the run: what comes after it is
-not begun, since it may rely on the new version. After the promotion, the same `run` does the rest.
+A job begins when those that it relies on are in service (`generator.order`). One whose canary waits
+is waited for by a person: what relies on it is not begun. After the promotion, the same `run` does
+the rest.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from flowrex.nomad import NomadClient
 from generator import lock
 from generator.deploy import Outcome, Step, action_now, as_planned, deploy, unchanged
 from generator.environment import Environment
+from generator.order import Progress, carry_out
 from generator.plan import JobPlan
 from generator.planfile import PlannedJob
 from generator.release import Kind, Recorder
+from generator.render.catalog import needs
 from generator.watch import Event, Watch
 
 if TYPE_CHECKING:
@@ -172,21 +175,33 @@ def run(setup: Setup, steps: Sequence[Step], *, version: str, promote: bool) -> 
     Raises:
         CanaryWaits: a canary is healthy and waits; it carries the outcomes.
     """
-    outcomes: list[Outcome] = []
+    updated = {step.job.name for step in steps if step.action in {"update", "retry", "watch"}}
+    progress = Progress(steps, needs(updated))
     with under_lock(setup, "run", version) as (watch, recorder):
         as_planned(watch, steps)
-        for position, step in enumerate(steps):
-            outcome = deploy(watch, _fresh(watch, step), promote=promote)
-            outcomes.append(outcome)
+
+        def act(step: Step, go_on: Callable[[], None]) -> Outcome:
+            def guard() -> None:
+                watch.guard()
+                go_on()
+
+            own = replace(watch, guard=guard)
+            return deploy(own, _fresh(own, step), promote=promote)
+
+        def ended(step: Step, outcome: Outcome) -> None:
             recorder.add(outcome, step.job.sha256)
-            if outcome.result == "canary":
-                rest = [one.job.name for one in steps[position + 1 :] if one.action != "none"]
-                for name in rest:
-                    recorder.add(Outcome(name, "pending", None, None))
-                raise canary_waits(setup.environment.name, outcome, rest, outcomes)
             if outcome.result == "deployed" and outcome.version is not None:
                 tag(watch, outcome.job, outcome.version, version)
-    return outcomes
+
+        carry_out(progress, act, ended)
+        if (error := progress.error()) is not None:
+            raise error
+        if any(one.result == "canary" for one in progress.ended()):
+            rest = [step.job.name for step in progress.pending() if step.action != "none"]
+            for name in rest:
+                recorder.add(Outcome(name, "pending", None, None))
+            raise canary_waits(setup.environment.name, progress.ended(), rest)
+    return progress.ended()
 
 
 def _fresh(watch: Watch, step: Step) -> Step:
@@ -209,10 +224,15 @@ class CanaryWaits(CanaryWaiting):
         return {**super().as_document(), "error": "CanaryWaiting", "jobs": jobs}
 
 
-def canary_waits(
-    environment: str, outcome: Outcome, rest: Sequence[str], outcomes: Sequence[Outcome]
-) -> CanaryWaits:
-    """Return the error that ends a run whose canary waits."""
+def canary_waits(environment: str, outcomes: Sequence[Outcome], rest: Sequence[str]) -> CanaryWaits:
+    """Return the error that ends a run whose canary waits.
+
+    Args:
+        environment: its name.
+        outcomes: what became of the jobs that were begun.
+        rest: the jobs that were not begun, and would change.
+    """
+    waiting = [f"{one.job} version {one.version}" for one in outcomes if one.result == "canary"]
     hint = (
         f"Let it replace the old version: flowrexctl promote {environment}\n"
         f"Give it up:                     flowrexctl fail {environment}"
@@ -222,7 +242,7 @@ def canary_waits(
             f"\nNot begun yet: {', '.join(rest)}. After the promotion: flowrexctl run {environment}"
         )
     return CanaryWaits(
-        f"{outcome.job} version {outcome.version}: the canary is healthy and waits to be promoted",
+        f"{' and '.join(waiting)}: the canary is healthy and waits to be promoted",
         hint=hint,
         outcomes=outcomes,
     )

@@ -13,6 +13,7 @@ from flowrex.errors import NotFound, ServerRefused
 from flowrex.nomad.jobs import IndexConflict, Submitted
 from flowrex.nomad.model import Allocation, Deployment, Evaluation, JobVersion
 from flowrex.testing.scheduler import Scheduler
+from flowrex.testing.serial import serial
 
 Spec = Mapping[str, Any]
 
@@ -39,6 +40,7 @@ class FakeNomad(Scheduler):
         return "127.0.0.1:4647"
 
 
+@serial(lambda part: part._nomad.lock)
 class _Jobs:
     def __init__(self, nomad: FakeNomad) -> None:
         self._nomad = nomad
@@ -132,6 +134,7 @@ class _Jobs:
         return list(self._nomad.job(job_id).evaluations)
 
 
+@serial(lambda part: part._nomad.lock)
 class _Deployments:
     def __init__(self, nomad: FakeNomad) -> None:
         self._nomad = nomad
@@ -162,6 +165,7 @@ class _Deployments:
         self._nomad.written.append(("fail", self.get(deployment_id).job_id))
 
 
+@serial(lambda part: part._nomad.lock)
 class _Allocations:
     def __init__(self, nomad: FakeNomad) -> None:
         self._nomad = nomad

@@ -7,6 +7,7 @@ Time passes in ticks: each moves every deployment one step on. A job's meta says
 from __future__ import annotations
 
 import copy
+import threading
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from flowrex.nomad.model import (
     TaskState,
     moment,
 )
+from flowrex.testing.serial import serial
 
 Spec = Mapping[str, Any]
 
@@ -43,6 +45,7 @@ class Job:
         return self.versions[-1]
 
 
+@serial(lambda scheduler: scheduler.lock)
 class Scheduler:
     """Jobs, and what becomes of them.
 
@@ -50,11 +53,13 @@ class Scheduler:
         down: set it to make every call raise `ServerUnreachable`.
         index: grows with each change.
         known: the jobs by id.
+        lock: held by whoever looks at them or changes them.
     """
 
     address = "fake://nomad"
 
     def __init__(self) -> None:
+        self.lock = threading.RLock()
         self.down = False
         self.index = 10
         self.known: dict[str, Job] = {}

@@ -48,9 +48,10 @@ def command(
     """Deploy an environment, up to its canary.
 
     Plans, shows the plan and asks; with --plan it runs what was saved, or stops with exit 4 if
-    anything changed since. Jobs are deployed in order. A first deployment goes straight to the
+    anything changed since. A job begins when those that it relies on are in service, and jobs that
+    do not rely on each other are deployed at the same time. A first deployment goes straight to the
     end; an update stops when its canary is healthy (exit 9), and the jobs after it wait until it
-    is promoted. A failed deployment (exit 5) says why.
+    is promoted. A failed deployment (exit 5) says why; nothing more is begun after it.
 
     \b
     Examples:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -43,25 +44,36 @@ def styled(lines: Sequence[Line]) -> str:
 
 
 class Teller:
-    """Tells a person what happens: one line an event, and on a terminal one line that moves."""
+    """Tells a person what happens: one line an event, and on a terminal one line that moves.
+
+    Several threads may tell at the same time, each of its own job.
+    """
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
         self._progress = output.Progress()
+        self._moving: dict[str, str] = {}
+        self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
         """Tell one event, on standard error."""
         about = f"{event.job}: " if event.job else ""
-        if self._terminal and event.what in _PASSING:
-            self._progress(f"{about}{event.text}")
-            return
-        self._progress.clear()
-        text = click.style(f"{about}{event.text}", **_EVENTS.get(event.what, {}))
-        output.say(text if self._terminal else f"{datetime.now():%H:%M:%S} {text}")
+        with self._lock:
+            if self._terminal and event.what in _PASSING:
+                self._moving[event.job] = f"{about}{event.text}"
+            else:
+                self._moving.pop(event.job, None)
+                self._progress.clear()
+                text = click.style(f"{about}{event.text}", **_EVENTS.get(event.what, {}))
+                output.say(text if self._terminal else f"{datetime.now():%H:%M:%S} {text}")
+            if self._moving:
+                self._progress("   ".join(self._moving.values()))
 
     def clear(self) -> None:
         """Remove the line that moves."""
-        self._progress.clear()
+        with self._lock:
+            self._moving.clear()
+            self._progress.clear()
 
 
 def outcomes_table(outcomes: Sequence[Outcome]) -> str:

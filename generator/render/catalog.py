@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,20 +24,42 @@ class JobTemplate:
         kind: how Nomad schedules it.
         on: tells whether an environment has it.
         switch: the setting that switches it on; empty where it is always on.
+        after: the jobs that must be in service before it is begun.
+        after_canary: likewise, but only where these bring a new version, whose canary may be given
+            up; it would be alone with the new version then.
     """
 
     name: str
     kind: Kind
     on: Callable[[Environment], bool] = _always
     switch: str = ""
+    after: tuple[str, ...] = ()
+    after_canary: tuple[str, ...] = ()
 
 
 # The schema first, since new code may need it; the entry behind what it leads to. The agent is no
 # part of a release, and comes last so that it can't hold one up.
 JOBS = (
     JobTemplate("migrate", "batch"),
-    JobTemplate("backend", "service"),
-    JobTemplate("worker", "service"),
-    JobTemplate("nginx", "service"),
-    JobTemplate("agent", "system", lambda environment: environment.agent.enabled, "agent.enabled"),
+    JobTemplate("backend", "service", after=("migrate",)),
+    JobTemplate("worker", "service", after=("migrate",), after_canary=("backend",)),
+    JobTemplate("nginx", "service", after=("migrate", "backend")),
+    JobTemplate(
+        "agent",
+        "system",
+        lambda environment: environment.agent.enabled,
+        "agent.enabled",
+        after=("worker", "nginx"),
+    ),
 )
+
+
+def needs(updated: Collection[str]) -> Mapping[str, tuple[str, ...]]:
+    """Return job to the jobs that must be in service before it is begun.
+
+    Args:
+        updated: the jobs that get another version than the one that runs.
+    """
+    return {
+        job.name: (*job.after, *(one for one in job.after_canary if one in updated)) for job in JOBS
+    }
