@@ -14,8 +14,6 @@ from generator.deploy import Outcome, Step
 _THERE = frozenset({"deployed", "unchanged", "ran"})
 # The main thread looks up so often for a Ctrl-C; it costs nothing else.
 _LOOK_S = 0.2
-# A blocking query and a request that was just sent end within this.
-_STOP_S = 10.0
 
 
 class Stopped(Exception):
@@ -120,6 +118,6 @@ def carry_out(
             under_way.update(begin())
     finally:
         stopping.set()
-        # What tells of a job must not do so after the run has said how it ended.
-        wait(under_way, timeout=_STOP_S)
-        threads.shutdown(wait=False, cancel_futures=True)
+        # What tells of a job must not do so after the run has said how it ended. Each asks whether
+        # it may go on before its next question, and no question waits for long.
+        threads.shutdown(wait=True, cancel_futures=True)

@@ -120,7 +120,7 @@ class Desk:
         self.refused += 1
 
 
-async def until(probe: Callable[[], Any], *, within: float = 10.0) -> Any:
+async def until(probe: Callable[[], Any], *, within: float = 60.0) -> Any:
     """Return the first true answer."""
     end = asyncio.get_running_loop().time() + within
     while not (answer := probe()):
