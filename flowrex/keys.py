@@ -35,8 +35,8 @@ DESCRIPTIONS = {
     f"{LOCKS}backup/snapshots/<env>/<server>": "Held by the agent that takes a snapshot of "
     "`<server>`, or deletes old ones.",
     f"{LOCKS}flatten": "Held by the worker that cancels orders and closes positions.",
-    f"{RELEASES}<env>/<id>": "One release's record: who, when, which job versions, and how it "
-    "ended.",
+    f"{RELEASES}<env>/<id>": "One release's record: who, when, why, from which revision and plan, "
+    "which job versions, and how it ended.",
     f"{CHANGES}<env>/<id>": "Who switched the emergency on or off, or restored a backup: the verb, "
     "the reason, the person, and how it ended.",
     f"{RESTORES}<env>": "How far a restore is: the jobs that it stopped with their versions, and "

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from flowrex.errors import ConfigurationError, UsageError
 from flowrex.files import write_atomic
@@ -46,6 +46,30 @@ class Plan:
     release: str
     created: datetime
     jobs: tuple[PlannedJob, ...]
+
+
+class Planned(Protocol):
+    """A job of a plan, in memory or from a file."""
+
+    @property
+    def job(self) -> RenderedJob:
+        """The spec."""
+
+    @property
+    def index(self) -> int:
+        """The modify index that it was planned at."""
+
+
+def content_hash(environment: str, release: str, jobs: Sequence[Planned]) -> str:
+    """Return what a plan is known by: the same for a plan in memory and for its file.
+
+    Args:
+        environment: whose.
+        release: the version that it deploys.
+        jobs: in the order of deployment.
+    """
+    content = [[one.job.name, one.index, one.job.sha256] for one in jobs]
+    return _digest({"environment": environment, "release": release, "jobs": content})
 
 
 def write(

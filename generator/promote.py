@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flowrex.errors import DeploymentFailed, StalePlan, UsageError
+from generator import keeping
 from generator.deploy import Outcome, follow_service
 from generator.facts import Facts
 from generator.failure import reverted_to
-from generator.run import Setup, tag, under_lock
-from generator.standing import Standing, release_of, standings
+from generator.run import Setup, under_lock
+from generator.standing import Standing, standings
 from generator.watch import Event, OverdueError, Watch
 
 
@@ -41,7 +42,7 @@ def promote(setup: Setup, names: Sequence[str]) -> list[Outcome]:
         for one in found:
             if one.moving:
                 outcomes.append(_promote(watch, one))
-                recorder.add(outcomes[-1])
+                keeping.note(watch, recorder, outcomes[-1])
     return outcomes
 
 
@@ -50,10 +51,7 @@ def _promote(watch: Watch, standing: Standing) -> Outcome:
     assert current is not None
     earlier = [one.version for one in standing.versions if one.version < current.version]
     previous = max(earlier, default=None)
-    outcome = follow_service(watch, current, None, previous=previous, promote=True)
-    if (release := release_of(current)) is not None:
-        tag(watch, current.job_id, current.version, release)
-    return outcome
+    return follow_service(watch, current, None, previous=previous, promote=True)
 
 
 def _settled(setup: Setup, standing: Standing) -> Outcome:
@@ -91,7 +89,7 @@ def give_up(setup: Setup, names: Sequence[str]) -> list[Outcome]:
         outcomes = []
         for one in found:
             outcomes.append(fail_deployment(watch, one))
-            recorder.add(outcomes[-1])
+            keeping.note(watch, recorder, outcomes[-1])
     return outcomes
 
 

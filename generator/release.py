@@ -2,6 +2,9 @@
 
 A record is written when a run begins (`running`), after each job, and when it ends. One that says
 `running` while nobody holds the lock is of a run that died.
+
+Format 2 says more than format 1 did: why, from which revision and plan, and which version of every
+job of the environment runs. Records of format 1 are read as if they had left that empty.
 """
 
 from __future__ import annotations
@@ -9,9 +12,9 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from flowrex import keys
 from flowrex.consul import ConsulClient
@@ -25,9 +28,14 @@ from flowrex.errors import (
 )
 from generator.deploy import Outcome
 from generator.lock import Holder
+from generator.migrations import Schema
+from generator.origin import Origin
 
 Kind = Literal["run", "promote", "fail", "rollback"]
-FORMAT = 1
+Stand = Mapping[str, Any]
+FORMAT = 2
+# The job that brings the schema to what the code wants.
+MIGRATE = "migrate"
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,15 @@ class Release:
         holder: who ran it, as in the lock.
         jobs: job to what became of it (`result`, `version`, `previous`, `sha256`).
         message: the error that it ended with.
+        reason: why, in the words of the person.
+        revision: the commit of the project's folder, `+changes` where files differed from it.
+        plan: the hash of the plan that was carried out, as `plan` prints it.
+        completes: the run whose canary it promoted or gave up.
+        stands: each job of the environment to the version that is there when it ended: `version`,
+            `index` (its modify index, which no other version of any job has), `release`, `stable`,
+            and `code` (checksums of artifacts and names of images).
+        schema: how far the database's schema is, as `generator.migrations` tells it.
+        backup: the backup that was taken before it began.
     """
 
     id: str
@@ -57,7 +74,19 @@ class Release:
     holder: Mapping[str, object]
     jobs: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     message: str | None = None
+    reason: str | None = None
+    revision: str | None = None
+    plan: str | None = None
+    completes: str | None = None
+    stands: Mapping[str, Stand] = field(default_factory=dict)
+    schema: Mapping[str, Any] | None = None
+    backup: str | None = None
     format: int = FORMAT
+
+    @property
+    def known_schema(self) -> Schema | None:
+        """How far the schema was, where it is recorded."""
+        return Schema(**self.schema) if self.schema else None
 
     @property
     def who(self) -> str:
@@ -81,6 +110,9 @@ class Recorder:
         what: str,
         *,
         history: int,
+        origin: Origin | None = None,
+        plan: str | None = None,
+        stands: Mapping[str, Stand] | None = None,
     ) -> None:
         """Write the first record.
 
@@ -91,9 +123,14 @@ class Recorder:
             version: the application's version, where known.
             what: the command, as in the lock.
             history: how many records are kept.
+            origin: why, and from what.
+            plan: the hash of the plan that is carried out.
+            stands: what there is of each job before anything is changed.
         """
         moment = _now()
-        self._consul, self._history = consul, history
+        origin = origin or Origin()
+        self._consul, self._history, self._origin = consul, history, origin
+        completes, schema = _inherited(consul, environment, kind)
         self.record = Release(
             id=f"{moment:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}",
             environment=environment,
@@ -103,11 +140,23 @@ class Recorder:
             started=moment.isoformat(timespec="seconds"),
             ended=None,
             holder=asdict(Holder.myself(what)),
+            reason=origin.reason,
+            revision=origin.revision,
+            plan=plan,
+            completes=completes,
+            stands=dict(stands or {}),
+            schema=schema,
         )
         self._write()
 
-    def add(self, outcome: Outcome, sha256: str | None = None) -> None:
-        """Record what became of one job."""
+    def add(self, outcome: Outcome, sha256: str | None = None, stand: Stand | None = None) -> None:
+        """Record what became of one job.
+
+        Args:
+            outcome: what became of it.
+            sha256: of the spec that was submitted.
+            stand: the version that is there now; None where Nomad does not say.
+        """
         result = {
             "result": outcome.result,
             "version": outcome.version,
@@ -115,6 +164,20 @@ class Recorder:
             "sha256": sha256,
         }
         self.record = replace(self.record, jobs={**self.record.jobs, outcome.job: result})
+        if stand is not None:
+            stands = {**self.record.stands, outcome.job: stand}
+            self.record = replace(self.record, stands=stands)
+        if outcome.result == "ran" and outcome.job == MIGRATE and self._origin.schema is not None:
+            self.record = replace(self.record, schema=asdict(self._origin.schema))
+        self._write()
+
+    def backed_up(self, name: str) -> None:
+        """Record the backup that was taken before the run began.
+
+        Args:
+            name: the backup's.
+        """
+        self.record = replace(self.record, backup=name)
         self._write()
 
     def end(self, error: BaseException | None) -> None:
@@ -155,13 +218,32 @@ def outcome_of(error: BaseException | None) -> str:
 
 def history(consul: ConsulClient, environment: str) -> list[Release]:
     """Return the records of an environment, the newest first; unreadable ones are left out."""
+    known = {one.name for one in fields(Release)}
     found = []
     for entry in consul.kv_list(keys.releases(environment)):
         try:
-            found.append(Release(**json.loads(entry.value)))
-        except (ValueError, TypeError):
+            # What a newer version of this tool says beside is not known here, and no harm.
+            said = {name: one for name, one in json.loads(entry.value).items() if name in known}
+            found.append(Release(**said))
+        except (ValueError, TypeError, AttributeError):
             continue  # written by another version of this tool
     return sorted(found, key=lambda one: one.id, reverse=True)
+
+
+def _inherited(
+    consul: ConsulClient, environment: str, kind: Kind
+) -> tuple[str | None, Mapping[str, Any] | None]:
+    """Return what a new record takes over: the run that it completes, and the schema."""
+    earlier = history(consul, environment)
+    schema = next((one.schema for one in earlier if one.schema), None)
+    if kind not in {"promote", "fail"}:
+        return None, schema
+    for one in earlier:
+        if one.outcome == "canary":
+            return one.id, schema
+        if one.kind == "run" or (one.completes and one.outcome == "done"):
+            break
+    return None, schema
 
 
 def prune(consul: ConsulClient, environment: str, keep: int) -> None:

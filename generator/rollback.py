@@ -8,7 +8,7 @@ from typing import Any
 
 from flowrex.errors import DeploymentFailed, ServerRefused, UsageError
 from flowrex.nomad import IndexConflict, JobVersion
-from generator import release
+from generator import keeping, release
 from generator.deploy import Outcome, follow_service
 from generator.promote import fail_deployment
 from generator.run import Setup, under_lock
@@ -117,7 +117,7 @@ def rollback(setup: Setup, names: Sequence[str], *, to: str | None, chosen: bool
         outcomes = []
         for standing, target in reversed(targets):
             outcomes.append(_roll_back(watch, standing, target))
-            recorder.add(outcomes[-1])
+            keeping.note(watch, recorder, outcomes[-1])
     return outcomes
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from flowrex.consul import ConsulClient
@@ -17,18 +17,19 @@ from flowrex.duration import seconds
 from flowrex.errors import (
     CanaryWaiting,
     DeploymentFailed,
-    FlowrexError,
     ServerRefused,
     ServerUnreachable,
 )
 from flowrex.nomad import NomadClient
-from generator import lock
+from generator import keeping, lock, planfile
 from generator.deploy import Outcome, Step, action_now, as_planned, deploy, unchanged
 from generator.environment import Environment
 from generator.order import Progress, carry_out
+from generator.origin import Origin
 from generator.plan import JobPlan
 from generator.planfile import PlannedJob
 from generator.release import Kind, Recorder
+from generator.render import select
 from generator.render.catalog import needs
 from generator.watch import Event, Watch
 
@@ -46,6 +47,7 @@ class Setup:
         consul: where the lock and the records are.
         tell: gets each event.
         lock_wait_s: seconds to wait for the lock.
+        origin: why it is changed, and from which state of the project.
     """
 
     environment: Environment
@@ -53,16 +55,20 @@ class Setup:
     consul: ConsulClient
     tell: Callable[[Event], None]
     lock_wait_s: float
+    origin: Origin = field(default_factory=Origin)
 
 
 @contextmanager
-def under_lock(setup: Setup, kind: Kind, version: str | None) -> Iterator[tuple[Watch, Recorder]]:
+def under_lock(
+    setup: Setup, kind: Kind, version: str | None, *, plan: str | None = None
+) -> Iterator[tuple[Watch, Recorder]]:
     """Hold the lock and keep a record for the length of a block.
 
     Args:
         setup: whom to ask and to tell.
         kind: the verb.
         version: the application's version, where the run is about one.
+        plan: the hash of the plan that is carried out.
 
     Yields:
         The watch, whose guard knows the lock, and the record.
@@ -81,6 +87,7 @@ def under_lock(setup: Setup, kind: Kind, version: str | None) -> Iterator[tuple[
         wait_s=setup.lock_wait_s,
         waiting=waiting,
     ) as held:
+        names = [job.name for job in select(environment)]
         recorder = Recorder(
             setup.consul,
             environment.name,
@@ -88,6 +95,9 @@ def under_lock(setup: Setup, kind: Kind, version: str | None) -> Iterator[tuple[
             version,
             what,
             history=environment.release.history,
+            origin=setup.origin,
+            plan=plan,
+            stands=keeping.stands(setup.nomad, names),
         )
         watch = Watch(
             environment.name,
@@ -105,6 +115,7 @@ def under_lock(setup: Setup, kind: Kind, version: str | None) -> Iterator[tuple[
                 recorder.end(error)
             raise
         recorder.end(None)
+        keeping.let_go(watch, setup.consul, recorder.record.jobs)
 
 
 def steps_of_plan(plans: Sequence[JobPlan]) -> tuple[Step, ...]:
@@ -177,7 +188,8 @@ def run(setup: Setup, steps: Sequence[Step], *, version: str, promote: bool) -> 
     """
     updated = {step.job.name for step in steps if step.action in {"update", "retry", "watch"}}
     progress = Progress(steps, needs(updated))
-    with under_lock(setup, "run", version) as (watch, recorder):
+    plan = planfile.content_hash(setup.environment.name, version, steps)
+    with under_lock(setup, "run", version, plan=plan) as (watch, recorder):
         as_planned(watch, steps)
 
         def act(step: Step, go_on: Callable[[], None]) -> Outcome:
@@ -189,9 +201,7 @@ def run(setup: Setup, steps: Sequence[Step], *, version: str, promote: bool) -> 
             return deploy(own, _fresh(own, step), promote=promote)
 
         def ended(step: Step, outcome: Outcome) -> None:
-            recorder.add(outcome, step.job.sha256)
-            if outcome.result == "deployed" and outcome.version is not None:
-                tag(watch, outcome.job, outcome.version, version)
+            keeping.note(watch, recorder, outcome, step.job.sha256)
 
         carry_out(progress, act, ended)
         if (error := progress.error()) is not None:
@@ -246,20 +256,3 @@ def canary_waits(environment: str, outcomes: Sequence[Outcome], rest: Sequence[s
         hint=hint,
         outcomes=outcomes,
     )
-
-
-def tag(watch: Watch, job: str, version: int, name: str) -> None:
-    """Name a job's version after the release, so that `rollback --to` finds it.
-
-    The newest version of a release carries its name; one that can't be named is no failure.
-    """
-    jobs = watch.nomad.jobs
-    try:
-        tagged = next((one for one in jobs.versions(job) if one.tag == name), None)
-        if tagged is not None and tagged.version == version:
-            return
-        if tagged is not None:
-            jobs.untag(job, name)
-        jobs.tag(job, version, name, f"deployed by flowrexctl to {watch.environment}")
-    except FlowrexError as error:
-        watch.tell(Event(job, "untagged", f"version {version} got no tag: {error.message}"))

@@ -35,6 +35,32 @@ class Submitted:
         return cls(str(raw.get("EvalID") or ""), int(raw.get("JobModifyIndex") or 0))
 
 
+@dataclass(frozen=True)
+class JobStub:
+    """A job in a list.
+
+    Attributes:
+        id: its name.
+        type: service, batch or system.
+        status: pending, running or dead.
+        stop: whether somebody has stopped it.
+        parent: the job that made it, as a periodic one does; empty where none did.
+    """
+
+    id: str
+    type: str
+    status: str
+    stop: bool
+    parent: str
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> JobStub:
+        """Read Nomad's JSON."""
+        return cls(
+            raw["ID"], raw["Type"], raw["Status"], bool(raw["Stop"]), raw.get("ParentID") or ""
+        )
+
+
 class Jobs:
     """What can be done with jobs."""
 
@@ -107,6 +133,11 @@ class Jobs:
             raise
         return Submitted.parse(answer)
 
+    def stubs(self) -> list[JobStub]:
+        """Return the namespace's jobs by name; stopped ones too, until Nomad forgets them."""
+        found = [JobStub.parse(raw) for raw in self._transport.get("jobs") or ()]
+        return sorted(found, key=lambda one: one.id)
+
     def get(self, job_id: str) -> JobVersion:
         """Return the current version."""
         return JobVersion.parse(self._transport.get(f"job/{job_id}"))
@@ -163,6 +194,23 @@ class Jobs:
         """
         body = {"JobID": job_id, "EvalOptions": {"ForceReschedule": force_reschedule}}
         return str(self._transport.put(f"job/{job_id}/evaluate", body).get("EvalID") or "")
+
+    def scale(self, job_id: str, group: str, count: int, *, reason: str = "") -> str:
+        """Change the count of a group and nothing else, as an autoscaler does.
+
+        Nomad makes a new version of it, which has the old one's tag as well.
+
+        Args:
+            job_id: the job.
+            group: the task group.
+            count: how many allocations it is to have.
+            reason: kept by Nomad with the change.
+
+        Returns:
+            The id of the evaluation.
+        """
+        body = {"Count": count, "Target": {"Group": group}, "Message": reason}
+        return str(self._transport.put(f"job/{job_id}/scale", body).get("EvalID") or "")
 
     def stop(self, job_id: str, *, purge: bool = False) -> str:
         """Stop a job; with `purge`, forget it as well.

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from flowrex.errors import NotFound, ServerRefused
-from flowrex.nomad.jobs import IndexConflict, Submitted
+from flowrex.nomad.jobs import IndexConflict, JobStub, Submitted
 from flowrex.nomad.model import Allocation, Deployment, Evaluation, JobVersion
+from flowrex.testing.difference import difference
 from flowrex.testing.scheduler import Scheduler
 from flowrex.testing.serial import serial
 
@@ -55,10 +57,8 @@ class _Jobs:
         there = self._nomad.known.get(job["ID"])
         if there is None:
             return {"Diff": {"Type": "Added"}, "JobModifyIndex": 0}
-        spec = there.current.spec
-        same = not there.current.stop and all(spec.get(k) == job.get(k) for k in job)
         return {
-            "Diff": {"Type": "None" if same else "Edited"},
+            "Diff": difference(there.current.spec, job),
             "JobModifyIndex": there.current.job_modify_index,
         }
 
@@ -70,6 +70,14 @@ class _Jobs:
             raise IndexConflict(f"Enforcing job modify index {expected_index}: it is {index}")
         self._nomad.written.append(("register", job["ID"]))
         return self._nomad.add_version(job)
+
+    def stubs(self) -> list[JobStub]:
+        self._nomad.answer()
+        found = [
+            JobStub(name, job.current.type, "running", job.current.stop, "")
+            for name, job in self._nomad.known.items()
+        ]
+        return sorted(found, key=lambda one: one.id)
 
     def get(self, job_id: str) -> JobVersion:
         return self._nomad.job(job_id).current
@@ -85,7 +93,7 @@ class _Jobs:
 
     def version_diffs(self, job_id: str) -> tuple[list[JobVersion], list[dict[str, Any]]]:
         versions = self.versions(job_id)
-        return versions, [{"Type": "Edited"} for _ in versions[1:]]
+        return versions, [difference(old.spec, new.spec) for new, old in pairwise(versions)]
 
     def revert(self, job_id: str, version: int, *, current: int) -> Submitted:
         job = self._nomad.job(job_id)
@@ -100,9 +108,11 @@ class _Jobs:
         return self._nomad.add_version(target.spec)
 
     def tag(self, job_id: str, version: int, name: str, description: str = "") -> None:
-        if any(one.tag == name for one in self._nomad.job(job_id).versions):
+        versions = self._nomad.job(job_id).versions
+        if any(one.tag == name and one.version != version for one in versions):
             raise ServerRefused(f"tag {name!r} already exists on a different version")
-        self._nomad.change_version(job_id, version, VersionTag={"Name": name})
+        said = {"Name": name, "Description": description}
+        self._nomad.change_version(job_id, version, VersionTag=said)
 
     def untag(self, job_id: str, name: str) -> None:
         for one in self._nomad.job(job_id).versions:
@@ -116,6 +126,22 @@ class _Jobs:
             del self._nomad.known[job_id]
             return ""
         return self._nomad.add_version({**job.current.spec, "Stop": True}).evaluation_id
+
+    def scale(self, job_id: str, group: str, count: int, *, reason: str = "") -> str:
+        job = self._nomad.job(job_id)
+        if any(one.active for one in job.deployments):
+            raise ServerRefused("job scaling blocked due to active deployment")
+        before = job.current
+        groups = [
+            {**one, "Count": count} if one["Name"] == group else one
+            for one in before.spec["TaskGroups"]
+        ]
+        self._nomad.written.append(("scale", job_id))
+        made = self._nomad.add_version({**before.spec, "TaskGroups": groups})
+        # Nomad copies both; the tag is there twice then.
+        kept = {name: before.spec[name] for name in ("Stable", "VersionTag")}
+        self._nomad.change_version(job_id, before.version + 1, **kept)
+        return made.evaluation_id
 
     def evaluation(self, evaluation_id: str) -> Evaluation:
         self._nomad.answer()

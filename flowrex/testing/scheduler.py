@@ -332,8 +332,14 @@ def _differs(job: Job) -> bool:
     """Whether the newest version runs something else than what is running."""
     running = {one.job_version for one in job.allocations if one.live}
     return any(
-        job.current.spec["TaskGroups"] != one.spec["TaskGroups"]
+        _uncounted(job.current) != _uncounted(one)
         or job.current.spec.get("Meta") != one.spec.get("Meta")
         for one in job.versions
         if one.version in running
     )
+
+
+def _uncounted(version: JobVersion) -> list[Spec]:
+    return [
+        {name: one for name, one in group.items() if name != "Count"} for group in version.groups
+    ]

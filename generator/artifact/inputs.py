@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from flowrex.errors import ConfigurationError, UsageError
+from generator import git
 from generator.artifact import archive
 
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?")
@@ -49,11 +49,7 @@ class Inputs:
         Args:
             root: the project; None is the answer where git does not know it.
         """
-        commit = _git(root, "rev-parse", "HEAD")
-        if not commit:
-            return None
-        changed = _git(root, "status", "--porcelain", "--", *self.sources, str(self.lock))
-        return f"{commit}+changes" if changed else commit
+        return git.revision(root, (*self.sources, str(self.lock)))
 
 
 def version_of(text: str) -> None:
@@ -86,12 +82,3 @@ def source_date(environ: Mapping[str, str]) -> int:
             f"SOURCE_DATE_EPOCH is {given!r}; expected seconds since 1970, or nothing"
         )
     return int(given)
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    command: Sequence[str] = ("git", "-C", str(root), *arguments)
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

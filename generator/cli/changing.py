@@ -26,10 +26,15 @@ lock_wait_option = click.option(
 )
 
 
+reason_option = click.option(
+    "--reason", metavar="TEXT", help="Why; it is kept in the release's record."
+)
+
+
 def changing_options(command: F) -> F:
-    """Give a verb ENV, [JOB]..., --set, --json and --lock-wait."""
+    """Give a verb ENV, [JOB]..., --set, --json, --reason and --lock-wait."""
     jobs = click.argument("jobs", metavar="[JOB]...", nargs=-1)
-    decorated: F = environment_options(jobs(lock_wait_option(command)))
+    decorated: F = environment_options(jobs(reason_option(lock_wait_option(command))))
     return decorated
 
 
@@ -39,10 +44,11 @@ def prepare(
     overrides: tuple[str, ...],
     jobs: tuple[str, ...],
     lock_wait: str | None,
+    reason: str | None,
 ) -> Iterator[tuple[Setup, list[str]]]:
     """Load the environment and give what a changing verb needs, and the jobs in order."""
     from flowrex.duration import seconds
-    from generator import access
+    from generator import access, origin
     from generator.render import select
     from generator.run import Setup
 
@@ -55,6 +61,7 @@ def prepare(
         access.consul(environment),
         teller,
         seconds(lock_wait or environment.deploy.lock_wait),
+        origin.of_project(context.project_root(), reason, migrates=False),
     )
     try:
         yield setup, names

@@ -14,6 +14,7 @@ def command(
     overrides: tuple[str, ...],
     as_json: bool,
     jobs: tuple[str, ...],
+    reason: str | None,
     lock_wait: str | None,
 ) -> None:
     """Give a canary up and go back to the stable version.
@@ -28,6 +29,6 @@ def command(
     """
     from generator.promote import give_up
 
-    with prepare(environment_name, overrides, jobs, lock_wait) as (setup, names):
+    with prepare(environment_name, overrides, jobs, lock_wait, reason) as (setup, names):
         outcomes = give_up(setup, names)
     finish(setup, outcomes, as_json=as_json)

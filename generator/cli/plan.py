@@ -56,7 +56,7 @@ def command(
       flowrexctl plan prod backend --out release.plan
       flowrexctl plan staging --detailed-exitcode --json
     """
-    from generator import access, planview
+    from generator import access, planfile, planview
     from generator.plan import has_changes, plan_jobs
     from generator.render import each_job
 
@@ -70,8 +70,10 @@ def command(
         if detailed_exitcode:
             error.exit_status = DETAILED_ERROR
         raise
+    version = environment.release.version
     if as_json:
-        output.emit(planview.document(environment.name, environment.release.version, plans))
+        known_by = planfile.content_hash(environment.name, version, plans)
+        output.emit({**planview.document(environment.name, version, plans), "hash": known_by})
     else:
         output.show(styled(planview.lines(plans)))
         if out:

@@ -14,6 +14,7 @@ def command(
     overrides: tuple[str, ...],
     as_json: bool,
     jobs: tuple[str, ...],
+    reason: str | None,
     lock_wait: str | None,
 ) -> None:
     """Let the canary replace the old version.
@@ -29,6 +30,6 @@ def command(
     """
     from generator.promote import promote
 
-    with prepare(environment_name, overrides, jobs, lock_wait) as (setup, names):
+    with prepare(environment_name, overrides, jobs, lock_wait, reason) as (setup, names):
         outcomes = promote(setup, names)
     finish(setup, outcomes, as_json=as_json)

@@ -19,6 +19,7 @@ def command(
     overrides: tuple[str, ...],
     as_json: bool,
     jobs: tuple[str, ...],
+    reason: str | None,
     lock_wait: str | None,
     to: str | None,
 ) -> None:
@@ -38,6 +39,6 @@ def command(
     """
     from generator.rollback import rollback
 
-    with prepare(environment_name, overrides, jobs, lock_wait) as (setup, names):
+    with prepare(environment_name, overrides, jobs, lock_wait, reason) as (setup, names):
         outcomes = rollback(setup, names, to=to, chosen=bool(jobs))
     finish(setup, outcomes, as_json=as_json)

@@ -11,7 +11,7 @@ import click
 from flowrex.command import output
 from flowrex.errors import DeploymentFailed, UsageError
 from generator.cli import INTERRUPTED, context
-from generator.cli.changing import finish, lock_wait_option
+from generator.cli.changing import finish, lock_wait_option, reason_option
 from generator.cli.options import environment_options
 from generator.cli.telling import Teller, outcomes_document, styled
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--promote", is_flag=True, help="Promote each canary as soon as it is healthy.")
+@reason_option
 @lock_wait_option
 @click.pass_context
 def command(
@@ -43,6 +44,7 @@ def command(
     plan_file: Path | None,
     yes: bool,
     promote: bool,
+    reason: str | None,
     lock_wait: str | None,
 ) -> None:
     """Deploy an environment, up to its canary.
@@ -56,11 +58,11 @@ def command(
     \b
     Examples:
       flowrexctl run dev --yes
-      flowrexctl run prod --plan release.plan --lock-wait 5m
+      flowrexctl run prod --plan release.plan --lock-wait 5m --reason "case 17"
       flowrexctl run dev --yes --set backend.env.LOG_LEVEL=debug
     """
     from flowrex.duration import seconds
-    from generator import access
+    from generator import access, origin
     from generator.run import Setup, blame_vault, require_vault, run
 
     if plan_file and (jobs or overrides):
@@ -79,7 +81,8 @@ def command(
     vault = access.vault(environment)
     require_vault(vault)
     teller = Teller()
-    setup = Setup(environment, nomad, access.consul(environment), teller, wait)
+    whence = origin.of_project(context.project_root(), reason, migrates=True)
+    setup = Setup(environment, nomad, access.consul(environment), teller, wait, whence)
     try:
         outcomes = run(setup, steps, version=version, promote=promote)
     except DeploymentFailed as failure:

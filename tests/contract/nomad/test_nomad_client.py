@@ -10,6 +10,7 @@ import pytest
 from flowrex.errors import NotFound, ServerRefused
 from flowrex.nomad import Deployment, IndexConflict, NomadClient
 from flowrex.testing.nomad import FakeNomad
+from generator.differ import changes
 from tests.cluster import eventually
 
 Nomad = NomadClient | FakeNomad
@@ -232,6 +233,55 @@ def test_a_name_belongs_to_one_version_and_changes_no_index(nomad: Nomad, name: 
     nomad.jobs.tag(name, 1, "1.0.0+build.1")
     assert [one.tag for one in nomad.jobs.versions(name)] == ["1.0.0+build.1", None]
     assert nomad.jobs.get(name).job_modify_index == index
+
+
+def test_a_name_is_replaced_without_being_taken_away(nomad: Nomad, name: str) -> None:
+    register(nomad, spec(name, v="1"))
+    nomad.jobs.tag(name, 0, "first", "why")
+    nomad.jobs.tag(name, 0, "second", "why else")
+    (only,) = nomad.jobs.versions(name)
+    assert only.tag == "second"
+    assert only.spec["VersionTag"]["Description"] == "why else"
+
+
+def test_scaling_makes_a_version_of_its_own_with_the_same_name_and_no_canary(
+    nomad: Nomad, name: str
+) -> None:
+    in_service(nomad, name)
+    nomad.jobs.tag(name, 0, "1.0.0", "why")
+    before = nomad.jobs.get(name)
+    scheduled(nomad, nomad.jobs.scale(name, name, 2, reason="more to do"))
+    current = nomad.jobs.get(name)
+    assert (current.version, current.count, current.stable) == (1, 2, True)
+    assert current.job_modify_index > before.job_modify_index
+    assert [one.tag for one in nomad.jobs.versions(name)] == ["1.0.0", "1.0.0"]
+    deployment = nomad.deployments.of_job(name)[0]
+    assert (deployment.job_version, deployment.groups[name].desired_canaries) == (1, 0)
+    with pytest.raises(IndexConflict):
+        nomad.jobs.register(spec(name), expected_index=before.job_modify_index)
+
+
+def test_what_scaling_changed_is_the_count_alone(nomad: Nomad, name: str) -> None:
+    register(nomad, spec(name, v="1"))
+    with pytest.raises(ServerRefused, match="active deployment"):
+        nomad.jobs.scale(name, name, 2)
+    follow(nomad, name)
+    scheduled(nomad, nomad.jobs.scale(name, name, 2))
+    register(nomad, spec(name, v="2", count=2))
+    _, diffs = nomad.jobs.version_diffs(name)
+    (count,) = changes(diffs[1])
+    assert (count.group, count.path, count.old, count.new) == (name, ("count",), "1", "2")
+    assert [change.path for change in changes(diffs[0])] == [("meta v",)]
+    assert [one.path for one in changes(nomad.jobs.plan(spec(name, v="2"))["Diff"])] == [("count",)]
+
+
+def test_every_job_is_listed(nomad: Nomad, name: str) -> None:
+    register(nomad, spec(name))
+    (found,) = [one for one in nomad.jobs.stubs() if one.id == name]
+    assert (found.type, found.stop, found.parent) == ("service", False, "")
+    nomad.jobs.stop(name)
+    (found,) = [one for one in nomad.jobs.stubs() if one.id == name]
+    assert found.stop
 
 
 def test_what_each_version_changed_is_known(nomad: Nomad, name: str) -> None:

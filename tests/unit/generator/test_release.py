@@ -1,17 +1,26 @@
 from __future__ import annotations
 
-from typing import cast
+import json
+from typing import Any, cast
 
 import pytest
 
 from flowrex import keys
 from flowrex.consul import ConsulClient
-from flowrex.errors import CanaryWaiting, DeploymentFailed, ServerUnreachable, StalePlan
+from flowrex.errors import (
+    CanaryWaiting,
+    DeploymentFailed,
+    FlowrexError,
+    ServerUnreachable,
+    StalePlan,
+)
 from flowrex.testing.consul import FakeConsul
 from generator import release
 from generator.deploy import Outcome
 from generator.lock import LockLost
-from generator.release import Recorder
+from generator.migrations import Schema
+from generator.origin import Origin
+from generator.release import Kind, Recorder
 
 
 @pytest.fixture
@@ -19,8 +28,8 @@ def consul() -> ConsulClient:
     return cast(ConsulClient, FakeConsul())
 
 
-def begin(consul: ConsulClient, *, history: int = 10) -> Recorder:
-    return Recorder(consul, "prod", "run", "1.4.0", "run prod", history=history)
+def begin(consul: ConsulClient, *, history: int = 10, **more: Any) -> Recorder:
+    return Recorder(consul, "prod", "run", "1.4.0", "run prod", history=history, **more)
 
 
 def test_a_run_is_recorded_from_its_first_moment(consul: ConsulClient) -> None:
@@ -85,3 +94,73 @@ def test_what_another_version_of_the_tool_wrote_is_no_error(consul: ConsulClient
     consul.kv_put(keys.release("prod", "b"), '{"id": "b", "unknown": 1}')
     consul.kv_put(keys.release("prod", "c"), "[1]")
     assert release.history(consul, "prod") == []
+
+
+def test_a_record_of_the_format_before_is_read(consul: ConsulClient) -> None:
+    old = {
+        "id": "20260301T120000.000000Z-0a1b",
+        "environment": "prod",
+        "kind": "run",
+        "version": "1.4.0",
+        "outcome": "done",
+        "started": "2026-03-01T12:00:00+00:00",
+        "ended": "2026-03-01T12:05:00+00:00",
+        "holder": {"who": "kim", "host": "desk"},
+        "jobs": {"backend": {"result": "deployed", "version": 4}},
+        "message": None,
+        "format": 1,
+    }
+    consul.kv_put(keys.release("prod", str(old["id"])), json.dumps(old))
+    (found,) = release.history(consul, "prod")
+    assert (found.version, found.who, found.reason, found.stands) == ("1.4.0", "kim@desk", None, {})
+    assert (found.known_schema, found.format) == (None, 1)
+
+
+def test_a_record_of_a_format_to_come_is_read_as_far_as_it_is_known(consul: ConsulClient) -> None:
+    begin(consul)
+    (entry,) = consul.kv_list(keys.releases("prod"))
+    consul.kv_put(entry.key, json.dumps({**json.loads(entry.value), "weather": "fair"}))
+    assert len(release.history(consul, "prod")) == 1
+
+
+def test_where_a_release_comes_from_is_kept(consul: ConsulClient) -> None:
+    origin = Origin("case 17", "abc+changes", Schema("0002", {"0001": "", "0002": "why"}))
+    stands = {"nginx": {"version": 3, "index": 30}}
+    recorder = begin(consul, origin=origin, plan="f00", stands=stands)
+    recorder.backed_up("pre_deploy_20260301_120000")
+    recorder.add(Outcome("backend", "deployed", 4, 3), "abc", {"version": 4, "index": 40})
+    (found,) = release.history(consul, "prod")
+    assert (found.reason, found.revision, found.plan) == ("case 17", "abc+changes", "f00")
+    assert found.backup == "pre_deploy_20260301_120000"
+    assert {name: one["version"] for name, one in found.stands.items()} == {
+        "nginx": 3,
+        "backend": 4,
+    }
+    assert found.known_schema is None, "no migration has run"
+
+
+def test_the_schema_is_what_the_migration_brought_and_goes_on_to_later_records(
+    consul: ConsulClient,
+) -> None:
+    first = begin(consul, origin=Origin(schema=Schema("0001", {"0001": ""})))
+    first.add(Outcome("migrate", "ran", 0, None))
+    second = begin(consul, origin=Origin(schema=Schema("0002", {"0001": "", "0002": ""})))
+    assert second.record.known_schema == Schema("0001", {"0001": ""})
+    second.add(Outcome("migrate", "unchanged", 0, 0))
+    assert second.record.known_schema == Schema("0001", {"0001": ""})
+    second.add(Outcome("migrate", "ran", 1, 0))
+    assert second.record.known_schema == Schema("0002", {"0001": "", "0002": ""})
+
+
+def test_a_promotion_completes_the_run_that_left_the_canary(consul: ConsulClient) -> None:
+    def ended(kind: Kind, error: FlowrexError | None = None) -> release.Release:
+        recorder = Recorder(consul, "prod", kind, "1.4.0", f"{kind} prod", history=10)
+        recorder.end(error)
+        return recorder.record
+
+    run = ended("run", CanaryWaiting("c"))
+    assert run.completes is None
+    assert ended("promote", DeploymentFailed("not yet")).completes == run.id
+    assert ended("promote").completes == run.id
+    assert ended("promote").completes is None, "it is complete"
+    assert ended("rollback").completes is None

@@ -7,6 +7,7 @@ from generator import lock, release
 from generator.deploy import Step
 from generator.environment import Environment
 from generator.plan import plan_jobs
+from generator.planfile import content_hash
 from generator.run import CanaryWaits, run, steps_of_file, steps_of_plan
 from tests.unit.generator.rolling import Rig, rendered, spec
 
@@ -30,6 +31,12 @@ def last(rig: Rig) -> release.Release:
 def test_jobs_are_deployed_in_order_and_recorded(rig: Rig, dev: Environment) -> None:
     todo = steps(rig, MIGRATE, spec(), NGINX)
     outcomes = run(rig.setup(dev), todo, version="1.0.0", promote=False)
+    assert last(rig).plan == content_hash("dev", "1.0.0", todo)
+    assert {name: one["version"] for name, one in last(rig).stands.items()} == {
+        "migrate": 0,
+        "backend": 0,
+        "nginx": 0,
+    }
     assert [(one.job, one.result) for one in outcomes] == [
         ("migrate", "ran"),
         ("backend", "deployed"),
@@ -71,7 +78,7 @@ def test_a_deployed_version_carries_the_releases_name(rig: Rig, dev: Environment
     run(rig.setup(dev), steps(rig, spec(v="1")), version="1.0.0", promote=True)
     run(rig.setup(dev), steps(rig, spec(v="2")), version="1.0.0", promote=True)
     versions = {one.version: one.tag for one in rig.nomad.jobs.versions("backend")}
-    assert versions == {0: None, 1: "1.0.0"}
+    assert versions == {0: "1.0.0-v0", 1: "1.0.0"}
 
 
 def test_what_another_holds_is_not_touched(rig: Rig, dev: Environment) -> None:

@@ -1,0 +1,42 @@
+"""Where a change comes from: why, and from which state of the project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from generator import git, migrations
+from generator.migrations import Schema
+
+# What a deployment is made from.
+_SOURCES = ("jobs", "consul-templates", "vault-policies", "app", "flowrex")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a release's record says of where it comes from.
+
+    Attributes:
+        reason: why, in the words of the person.
+        revision: the project's commit, `+changes` where files differ from it; None outside git.
+        schema: how far its migrations bring the database; None where that is not asked.
+    """
+
+    reason: str | None = None
+    revision: str | None = None
+    schema: Schema | None = None
+
+
+def of_project(root: Path, reason: str | None, *, migrates: bool) -> Origin:
+    """Return the origin of a change that is made from a project's folder.
+
+    Args:
+        root: the project.
+        reason: why; None where nobody said.
+        migrates: whether the change may run the migrations, so that they count.
+
+    Raises:
+        ConfigurationError: the migrations are no chain.
+    """
+    schema = migrations.read(root) if migrates else None
+    return Origin(reason or None, git.revision(root, _SOURCES), schema)
