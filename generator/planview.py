@@ -10,6 +10,7 @@ from typing import Any, Literal
 from generator.differ import Change
 from generator.plan import Action, JobPlan, has_changes
 
+Updates = Mapping[str, Mapping[str, int]]
 Tone = Literal["title", "added", "deleted", "edited", "warning", "plain"]
 
 _SAYS: dict[Action, str] = {
@@ -55,19 +56,11 @@ def lines(plans: Sequence[JobPlan]) -> list[Line]:
 def _job(plan: JobPlan) -> Iterator[Line]:
     version = "" if plan.version is None else f" (version {plan.version})"
     yield Line("title", f"{plan.job.name}{version}: {_SAYS[plan.action]}")
-    by_group = groupby(plan.changes, key=lambda change: change.group)
-    seen = set()
-    for group, of_group in by_group:
-        indent = "  "
-        if group is not None:
-            seen.add(group)
-            yield Line("plain", f"  group {group}{_updates(plan, group)}")
-            indent = "    "
-        for task, of_task in groupby(of_group, key=lambda change: change.task):
-            yield from _changes(task, list(of_task), indent)
+    yield from change_lines(plan.changes, plan.updates)
+    seen = {change.group for change in plan.changes}
     if plan.action != "none":
         for group in plan.updates or {}:
-            if group not in seen and (text := _updates(plan, group)):
+            if group not in seen and (text := _updates(plan.updates, group)):
                 yield Line("plain", f"  group {group}{text}")
     for sentence in plan.placement:
         yield Line("warning", f"  ! {sentence}")
@@ -75,9 +68,25 @@ def _job(plan: JobPlan) -> Iterator[Line]:
         yield Line("warning", f"  ! Nomad warns: {warning}")
 
 
-def _updates(plan: JobPlan, group: str) -> str:
-    updates = (plan.updates or {}).get(group, {})
-    text = ", ".join(f"{count} {kind}" for kind, count in updates.items())
+def change_lines(changes: Sequence[Change], updates: Updates | None = None) -> Iterator[Line]:
+    """Yield the changes of one job, by group and task.
+
+    Args:
+        changes: in the order of `differ.changes`.
+        updates: what a run would do with each group's allocations.
+    """
+    for group, of_group in groupby(changes, key=lambda change: change.group):
+        indent = "  "
+        if group is not None:
+            yield Line("plain", f"  group {group}{_updates(updates, group)}")
+            indent = "    "
+        for task, of_task in groupby(of_group, key=lambda change: change.task):
+            yield from _changes(task, list(of_task), indent)
+
+
+def _updates(updates: Updates | None, group: str) -> str:
+    of_group = (updates or {}).get(group, {})
+    text = ", ".join(f"{count} {kind}" for kind, count in of_group.items())
     return f": {text}" if text else ""
 
 
@@ -129,13 +138,14 @@ def _job_document(plan: JobPlan) -> Mapping[str, Any]:
         "index": plan.index,
         "sha256": plan.job.sha256,
         "updates": plan.updates or {},
-        "changes": [_change_document(change) for change in plan.changes],
+        "changes": [change_document(change) for change in plan.changes],
         "placement_failures": list(plan.placement),
         "warnings": plan.warnings,
     }
 
 
-def _change_document(change: Change) -> Mapping[str, Any]:
+def change_document(change: Change) -> Mapping[str, Any]:
+    """Return one change as `--json` prints it."""
     shown: dict[str, Any] = {
         "group": change.group,
         "task": change.task,

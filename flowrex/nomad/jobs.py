@@ -154,9 +154,21 @@ class Jobs:
         answer = self._transport.get(f"job/{job_id}/versions")
         return [JobVersion.parse(raw) for raw in answer.get("Versions") or ()]
 
-    def version_diffs(self, job_id: str) -> tuple[list[JobVersion], list[dict[str, Any]]]:
-        """Return the versions, the newest first, and what each changed against the one before."""
-        answer = self._transport.get(f"job/{job_id}/versions", diffs="true")
+    def version_diffs(
+        self, job_id: str, *, against: int | None = None
+    ) -> tuple[list[JobVersion], list[dict[str, Any]]]:
+        """Return the versions, the newest first, and what each changed.
+
+        Args:
+            job_id: the job.
+            against: the version that each is compared with; the one before it, unless given, so
+                that there is one comparison less than there are versions.
+
+        Raises:
+            ServerRefused: Nomad has no version `against`.
+        """
+        path = f"job/{job_id}/versions"
+        answer = self._transport.get(path, diffs="true", diff_version=against)
         versions = [JobVersion.parse(raw) for raw in answer.get("Versions") or ()]
         return versions, list(answer.get("Diffs") or ())
 

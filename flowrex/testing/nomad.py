@@ -91,8 +91,15 @@ class _Jobs:
     def versions(self, job_id: str) -> list[JobVersion]:
         return self._nomad.job(job_id).versions[::-1]
 
-    def version_diffs(self, job_id: str) -> tuple[list[JobVersion], list[dict[str, Any]]]:
+    def version_diffs(
+        self, job_id: str, *, against: int | None = None
+    ) -> tuple[list[JobVersion], list[dict[str, Any]]]:
         versions = self.versions(job_id)
+        if against is not None:
+            base = next((one for one in versions if one.version == against), None)
+            if base is None:
+                raise ServerRefused(f"version {against} not found")
+            return versions, [difference(base.spec, new.spec) for new in versions]
         return versions, [difference(old.spec, new.spec) for new, old in pairwise(versions)]
 
     def revert(self, job_id: str, version: int, *, current: int) -> Submitted:

@@ -23,6 +23,7 @@ VERBS = {
     "promote": "Let the canary replace the old version.",
     "fail": "Give a canary up and go back to the stable version.",
     "rollback": "Bring an earlier version back.",
+    "releases": "List what was released, show what is in it, or compare two.",
     "status": "Show what runs, what waits and what to type next.",
     "logs": "Show a job's log.",
     "agents": "Show every node's agent, what it is behind with and what fails.",

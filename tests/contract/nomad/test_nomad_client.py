@@ -292,6 +292,21 @@ def test_what_each_version_changed_is_known(nomad: Nomad, name: str) -> None:
     assert [one["Type"] for one in diffs] == ["Edited", "Edited"]
 
 
+def test_what_changed_since_a_version_is_known(nomad: Nomad, name: str) -> None:
+    for number in range(3):
+        register(nomad, spec(name, v=str(number)))
+    versions, diffs = nomad.jobs.version_diffs(name, against=0)
+    found = [changes(diff) for diff in diffs]
+    assert [one.version for one in versions] == [2, 1, 0]
+    assert [[(one.old, one.new) for one in each] for each in found] == [
+        [("0", "2")],
+        [("0", "1")],
+        [],
+    ]
+    with pytest.raises(ServerRefused, match="not found"):
+        nomad.jobs.version_diffs(name, against=99)
+
+
 def test_a_stopped_job_stays_known_and_can_be_started_again(nomad: Nomad, name: str) -> None:
     in_service(nomad, name)
     nomad.jobs.stop(name)

@@ -1,117 +1,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flowrex.command import output
-from flowrex.errors import ServerUnreachable
-from flowrex.vault import VaultHealth
-from generator import access, render
-from generator.cli import context, main
 from generator.deploy import deploy
-from generator.environment import Environment
 from generator.lock import hold
-from generator.render import RenderedJob
 from generator.render.catalog import JOBS
-from tests.unit.generator.rolling import Rig, rendered, spec, step
-
-OLD = {
-    "migrate": spec("migrate", kind="batch", count=1),
-    "backend": spec(release="1.0.0"),
-    "worker": spec("worker", canary=0),
-    "nginx": spec("nginx", canary=0),
-}
-
-
-@dataclass
-class Run:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
-
-
-Flowrexctl = Callable[..., Run]
-
-
-@pytest.fixture
-def rig() -> Rig:
-    return Rig()
-
-
-@pytest.fixture
-def wanted() -> dict[str, dict[str, Any]]:
-    """The jobs that the templates would give; a test changes them."""
-    return dict(OLD)
-
-
-@dataclass
-class Vault:
-    """As much of Vault as a run asks."""
-
-    address: str = "http://127.0.0.1:8200"
-    sealed: bool = False
-    answers: int = 99
-
-    def health(self) -> VaultHealth:
-        if not self.answers:
-            raise ServerUnreachable(f"Vault at {self.address} does not answer: refused")
-        self.answers -= 1
-        return VaultHealth(True, self.sealed, False, "1.18.0", "")
-
-
-@pytest.fixture
-def vault() -> Vault:
-    return Vault()
-
-
-@pytest.fixture
-def flowrexctl(
-    rig: Rig,
-    wanted: dict[str, dict[str, Any]],
-    dev: Environment,
-    vault: Vault,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Flowrexctl:
-    def each_job(
-        environment: Environment, root: Path, names: tuple[str, ...] = ()
-    ) -> tuple[RenderedJob, ...]:
-        chosen = [job.name for job in render.select(environment, names)]
-        return tuple(rendered(wanted[name]) for name in chosen)
-
-    monkeypatch.setattr(render, "each_job", each_job)
-    monkeypatch.setattr(access, "nomad", lambda environment: rig.nomad)
-    monkeypatch.setattr(access, "consul", lambda environment: rig.consul)
-    monkeypatch.setattr(access, "vault", lambda environment: vault)
-    monkeypatch.setattr(context, "load_environment", lambda name, overrides=(): dev)
-    monkeypatch.setattr(output, "interactive", lambda: False)
-
-    def run(*arguments: str) -> Run:
-        with pytest.raises(SystemExit) as left:
-            main(list(arguments))
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.out + captured.err
-        assert isinstance(left.value.code, int)
-        return Run(left.value.code, captured.out, captured.err)
-
-    return run
-
-
-@pytest.fixture
-def canary(rig: Rig, flowrexctl: Flowrexctl, wanted: dict[str, dict[str, Any]]) -> None:
-    """A canary of the backend waits."""
-    assert flowrexctl("run", "dev", "--yes").status == 0
-    wanted["backend"] = spec(release="1.1.0")
-    assert flowrexctl("run", "dev", "--yes").status == 9
+from tests.unit.generator.cli.rollout import OLD, Flowrexctl, Vault
+from tests.unit.generator.rolling import Rig, spec, step
 
 
 def test_the_rig_has_every_job() -> None:

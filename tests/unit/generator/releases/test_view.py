@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from generator.releases import view
+from tests.unit.generator.releases.made import record, stand
+
+RUN = record(
+    1,
+    "1.4.0",
+    reason="case 17",
+    revision="0123456789abcdef0123+changes",
+    plan="f00d",
+    backup="pre_deploy_20260301_115900",
+    schema={"revision": "0002", "irreversible": {"0002": ""}},
+    jobs={
+        "migrate": {"result": "unchanged", "version": 1},
+        "backend": {"result": "deployed", "version": 4},
+        "nginx": {"result": "pending", "version": None},
+    },
+    stands={"backend": stand(4), "nginx": stand(2, release=None, code=[])},
+)
+
+
+def test_a_row_names_what_changed() -> None:
+    assert view.row(RUN, [RUN], None) == (
+        RUN.id,
+        "2026-03-01 12:00:00",
+        "kim@desk",
+        "run",
+        "1.4.0",
+        "0123456789ab+",
+        "done",
+        "backend 4",
+    )
+
+
+def test_what_is_not_known_is_a_dash() -> None:
+    old = record(1, None)
+    assert view.row(old, [old], None)[4:] == ("-", "-", "done", "-")
+
+
+def test_what_is_known_beside_the_jobs() -> None:
+    said = [*view.sentences(RUN, [RUN], None)]
+    assert said[0] == f"{RUN.id}: run of 1.4.0, done"
+    assert "reason    case 17" in said
+    assert "backup    pre_deploy_20260301_115900" in said
+    assert "schema    0002" in said
+    assert not any(line.startswith(("completes", "message")) for line in said)
+
+
+def test_each_job_is_a_row_with_whether_nomad_keeps_it() -> None:
+    assert view.stands(RUN, {"backend": True}) == [
+        ("backend", "deployed", "4", "1.0.0", "yes", "sha256:444444444444"),
+        ("nginx", "pending", "2", "-", "-", "-"),
+    ]
+
+
+def test_the_document_is_the_record_and_how_it_ended_after_all() -> None:
+    document = view.document(record(1, "1.4.0", "canary"), [], None)
+    assert (document["version"], document["ended_as"]) == ("1.4.0", "canary")
