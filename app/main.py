@@ -24,7 +24,7 @@ from app.middleware.draining import CloseWhileDraining
 from app.middleware.observe import Observe
 from app.middleware.request_id import RequestId
 from app.refusals import HANDLERS
-from app.routes import health, instruments, metrics, orders, positions, version
+from app.routes import health, instruments, limits, metrics, orders, positions, version
 from app.services import Services
 from app.settings import Settings, load_secrets
 from app.store import emergency
@@ -76,7 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
 def assemble(app: FastAPI, services: Services) -> FastAPI:
     """Give an application its routes and layers."""
     app.state.services = services
-    for part in (health, metrics, version, instruments, orders, positions):
+    for part in (health, metrics, version, instruments, limits, orders, positions):
         app.include_router(part.router)
     for error, handler in HANDLERS.items():
         app.add_exception_handler(error, handler)

@@ -17,6 +17,7 @@ AGENTS = "flowrex/agents/"
 REQUESTS = "flowrex/requests/"
 ANSWERS = "flowrex/answers/"
 BACKUPS = "flowrex/backups/"
+EVIDENCE = "flowrex/evidence/"
 
 # What docs/reference/consul-keys.md says of each.
 DESCRIPTIONS = {
@@ -45,6 +46,9 @@ DESCRIPTIONS = {
     f"{REQUESTS}<node>/<id>": "What an operator asks of a node's agent. Only operators may write "
     "it.",
     f"{ANSWERS}<node>/<id>": "What the agent says of a request: how far it is, and how it ended.",
+    f"{EVIDENCE}<env>/<kind>/<subject>": "Proof that was made elsewhere, for the deployer's hard "
+    "stops: the `tests` of a commit, the known `vulnerabilities` of a lock file. Only operators "
+    "may write it.",
     f"{BACKUPS}<database>": "The newest verified backup and the last restore drill of a database, "
     "as the deployer's hard stops read them.",
 }
@@ -133,3 +137,14 @@ def answer(node: str, request_id: str) -> str:
 def backups(database: str) -> str:
     """Return the key that tells how good the backups of `database` are."""
     return f"{BACKUPS}{database}"
+
+
+def evidence(environment: str, kind: str, subject: str = "") -> str:
+    """Return the key of a proof that a hard stop asks for, or the prefix of all of a kind.
+
+    Args:
+        environment: for which environment it was recorded.
+        kind: `tests` or `vulnerabilities`.
+        subject: what it is about: a commit, or the SHA-256 of a lock file.
+    """
+    return f"{EVIDENCE}{environment}/{kind}/{subject}"

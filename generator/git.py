@@ -20,6 +20,18 @@ def revision(root: Path, paths: Iterable[str]) -> str | None:
     return f"{commit}+changes" if _git(root, "status", "--porcelain", "--", *paths) else commit
 
 
+def files(root: Path) -> list[str] | None:
+    """Return the project's files that git keeps and that are there, relative to the project.
+
+    Args:
+        root: the project; None is the answer where git does not know it.
+    """
+    listed = _git(root, "ls-files", "-z")
+    if listed is None:
+        return None
+    return [name for name in listed.split("\0") if name and (root / name).is_file()]
+
+
 def _git(root: Path, *arguments: str) -> str | None:
     command = ("git", "-C", str(root), *arguments)
     try:

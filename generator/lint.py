@@ -11,6 +11,9 @@ from generator.render import RenderedJob
 
 Block = dict[str, Any]
 
+# The rule that every task has limits; it is also a hard stop.
+LIMITS = "limits"
+
 _SECRET_NAME = re.compile(r"password|secret_?key|token|api_?key|private_key", re.IGNORECASE)
 _PLACES = ("${", "/")  # a reference or a path is where a secret is, not the secret
 
@@ -23,11 +26,13 @@ class Finding:
         job: the job's name.
         place: the block, such as `group backend, task backend`.
         message: what is wrong, and what is expected.
+        rule: which rule it breaks, where others have to know that.
     """
 
     job: str
     place: str
     message: str
+    rule: str = ""
 
     def __str__(self) -> str:
         return f"{self.job}: {self.place}: {self.message}"
@@ -69,7 +74,11 @@ Rule = Callable[[Block], Iterator[str]]
 
 
 def _check(job: str, place: str, body: Block, rules: tuple[Rule, ...]) -> list[Finding]:
-    return [Finding(job, place, message) for rule in rules for message in rule(body)]
+    return [
+        Finding(job, place, message, LIMITS if rule is _is_limited else "")
+        for rule in rules
+        for message in rule(body)
+    ]
 
 
 def _reverts(body: Block) -> Iterator[str]:

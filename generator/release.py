@@ -22,6 +22,7 @@ from flowrex.errors import (
     CanaryWaiting,
     DeploymentFailed,
     FlowrexError,
+    HardStop,
     LockHeld,
     ServerUnreachable,
     StalePlan,
@@ -46,8 +47,8 @@ class Release:
         id: sorts by time.
         kind: the verb.
         version: the application's version, where the run is about one.
-        outcome: `running`, `done`, `canary`, `failed`, `stale`, `interrupted`, `unreachable`,
-            `lock-lost` or `error`.
+        outcome: `running`, `done`, `canary`, `failed`, `refused`, `stale`, `interrupted`,
+            `unreachable`, `lock-lost` or `error`.
         started: when, ISO 8601 in UTC.
         ended: when, or None.
         holder: who ran it, as in the lock.
@@ -62,6 +63,8 @@ class Release:
             and `code` (checksums of artifacts and names of images).
         schema: how far the database's schema is, as `generator.migrations` tells it.
         backup: the backup that was taken before it began.
+        backup_skipped: why there is none, in the words of the person.
+        overridden: the hard stops that were not to stop, to what was found.
     """
 
     id: str
@@ -81,6 +84,8 @@ class Release:
     stands: Mapping[str, Stand] = field(default_factory=dict)
     schema: Mapping[str, Any] | None = None
     backup: str | None = None
+    backup_skipped: str | None = None
+    overridden: Mapping[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
     @property
@@ -180,6 +185,17 @@ class Recorder:
         self.record = replace(self.record, backup=name)
         self._write()
 
+    def overrode(self, found: Mapping[str, str]) -> None:
+        """Record which hard stops were overridden, and what was found of each."""
+        if found:
+            self.record = replace(self.record, overridden=dict(found))
+            self._write()
+
+    def without_backup(self, why: str) -> None:
+        """Record why no backup was taken before the run began."""
+        self.record = replace(self.record, backup_skipped=why)
+        self._write()
+
     def end(self, error: BaseException | None) -> None:
         """Record how the run ended, and drop the oldest records.
 
@@ -206,6 +222,7 @@ def outcome_of(error: BaseException | None) -> str:
     words: tuple[tuple[type[BaseException], str], ...] = (
         (CanaryWaiting, "canary"),
         (DeploymentFailed, "failed"),
+        (HardStop, "refused"),
         (StalePlan, "stale"),
         (LockHeld, "lock-lost"),
         (ServerUnreachable, "unreachable"),

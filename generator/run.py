@@ -171,7 +171,18 @@ def blame_vault(vault: VaultClient, failure: DeploymentFailed) -> None:
         ) from failure
 
 
-def run(setup: Setup, steps: Sequence[Step], *, version: str, promote: bool) -> list[Outcome]:
+def unprepared(steps: Sequence[Step], recorder: Recorder) -> None:
+    """Let a run begin as it is."""
+
+
+def run(
+    setup: Setup,
+    steps: Sequence[Step],
+    *,
+    version: str,
+    promote: bool,
+    prepare: Callable[[Sequence[Step], Recorder], None] = unprepared,
+) -> list[Outcome]:
     """Carry the steps out.
 
     Args:
@@ -179,6 +190,7 @@ def run(setup: Setup, steps: Sequence[Step], *, version: str, promote: bool) -> 
         steps: in the order of deployment.
         version: the application's version.
         promote: whether healthy canaries are promoted at once.
+        prepare: called under the lock before the first job is touched; raises where nothing may be.
 
     Returns:
         What became of each job.
@@ -191,6 +203,7 @@ def run(setup: Setup, steps: Sequence[Step], *, version: str, promote: bool) -> 
     plan = planfile.content_hash(setup.environment.name, version, steps)
     with under_lock(setup, "run", version, plan=plan) as (watch, recorder):
         as_planned(watch, steps)
+        prepare(steps, recorder)
 
         def act(step: Step, go_on: Callable[[], None]) -> Outcome:
             def guard() -> None:

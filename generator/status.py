@@ -177,6 +177,7 @@ def _ended(last: Release) -> str:
         "canary": "ended with a healthy canary",
         "failed": "failed",
         "stale": "stopped, since its plan was stale",
+        "refused": "was refused by a hard stop, and changed nothing",
         "interrupted": "was interrupted; what Nomad had begun went on",
         "unreachable": "lost a server; what Nomad had begun went on",
         "lock-lost": "lost its lock; what Nomad had begun went on",
@@ -184,7 +185,11 @@ def _ended(last: Release) -> str:
     }
     text = f"{_what(last)}, {words.get(last.outcome, last.outcome)}"
     first = (last.message or "").partition("\n")[0]
-    return f"{text}: {first}" if last.outcome in {"failed", "stale"} and first else f"{text}."
+    return (
+        f"{text}: {first}"
+        if last.outcome in {"failed", "refused", "stale"} and first
+        else f"{text}."
+    )
 
 
 def _out_of_the_ordinary(status: Status) -> list[str]:

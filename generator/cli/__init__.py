@@ -19,6 +19,8 @@ VERBS = {
     "render": "Write the job specs of an environment, offline.",
     "validate": "Check an environment and its jobs for mistakes.",
     "plan": "Show what a run would change.",
+    "evidence": "Record test results and known vulnerabilities for the hard stops.",
+    "preflight": "Look at the hard stops: would a run be let through?",
     "run": "Deploy an environment, up to its canary.",
     "promote": "Let the canary replace the old version.",
     "fail": "Give a canary up and go back to the stable version.",

@@ -13,6 +13,7 @@ from flowrex.errors import DeploymentFailed, UsageError
 from generator.cli import INTERRUPTED, context
 from generator.cli.changing import finish, lock_wait_option, reason_option
 from generator.cli.options import environment_options
+from generator.cli.preflight import override_option
 from generator.cli.telling import Teller, outcomes_document, styled
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--promote", is_flag=True, help="Promote each canary as soon as it is healthy.")
+@click.option(
+    "--skip-backup", metavar="WHY", help="Take no backup before it; why is kept in its record."
+)
+@override_option
 @reason_option
 @lock_wait_option
 @click.pass_context
@@ -44,6 +49,8 @@ def command(
     plan_file: Path | None,
     yes: bool,
     promote: bool,
+    skip_backup: str | None,
+    overrides_of_stops: tuple[str, ...],
     reason: str | None,
     lock_wait: str | None,
 ) -> None:
@@ -55,14 +62,22 @@ def command(
     end; an update stops when its canary is healthy (exit 9), and the jobs after it wait until it
     is promoted. A failed deployment (exit 5) says why; nothing more is begun after it.
 
+    Before the first job is touched, the hard stops are looked at (`flowrexctl preflight`) and,
+    where the run changes what uses the database, a backup pre_deploy_<time> is taken and read
+    again; as the environment's `preflight` and `deploy.backup` say. Exit 7 where a stop holds, or
+    where there is no good backup: nothing was changed then.
+
     \b
     Examples:
       flowrexctl run dev --yes
       flowrexctl run prod --plan release.plan --lock-wait 5m --reason "case 17"
       flowrexctl run dev --yes --set backend.env.LOG_LEVEL=debug
+      flowrexctl run prod --override monitoring --reason "Prometheus is being moved"
     """
     from flowrex.duration import seconds
     from generator import access, origin
+    from generator.preflight import edges, stops
+    from generator.prepare import Preparation
     from generator.run import Setup, blame_vault, require_vault, run
 
     if plan_file and (jobs or overrides):
@@ -71,8 +86,9 @@ def command(
             hint="Leave JOB and --set to `flowrexctl plan ENV --out FILE`.",
         )
     environment = context.load_environment(environment_name, overrides)
+    stops.check_overrides(environment.preflight, overrides_of_stops, reason)
     wait = seconds(lock_wait or environment.deploy.lock_wait)
-    nomad = access.nomad(environment)
+    nomad, consul = access.nomad(environment), access.consul(environment)
     if plan_file:
         version, steps = _saved(environment, nomad, plan_file)
     else:
@@ -81,10 +97,13 @@ def command(
     vault = access.vault(environment)
     require_vault(vault)
     teller = Teller()
-    whence = origin.of_project(context.project_root(), reason, migrates=True)
-    setup = Setup(environment, nomad, access.consul(environment), teller, wait, whence)
+    root = context.project_root()
+    whence = origin.of_project(root, reason, migrates=True)
+    setup = Setup(environment, nomad, consul, teller, wait, whence)
+    ground = edges.ground(environment, root, [step.job for step in steps], nomad, consul)
+    prepare = Preparation(ground, overrides_of_stops, skip_backup, teller)
     try:
-        outcomes = run(setup, steps, version=version, promote=promote)
+        outcomes = run(setup, steps, version=version, promote=promote, prepare=prepare)
     except DeploymentFailed as failure:
         blame_vault(vault, failure)
         raise

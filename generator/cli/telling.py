@@ -32,6 +32,9 @@ _EVENTS: dict[str, dict[str, Any]] = {
     "blocked": {"fg": "magenta"},
     "unreachable": {"fg": "magenta"},
     "failed": {"fg": "red"},
+    "stop-failed": {"fg": "red"},
+    "stop-unknown": {"fg": "red"},
+    "stop-overridden": {"fg": "yellow"},
     "reverted": {"fg": "yellow"},
     "given-up": {"fg": "yellow"},
 }

@@ -100,6 +100,9 @@ class Deploy:
     """How a deployment is watched."""
 
     deadline: Duration = setting("Time after which a deployment that has not ended is a failure.")
+    backup: bool = setting(
+        "True to take and verify a backup before a run changes what uses the database."
+    )
     lock_ttl: Duration = setting("Time after which a dead deployer's lock expires (10s to 24h).")
     lock_wait: Duration = setting("Time that a verb waits for the lock before it gives up.")
 
@@ -234,6 +237,40 @@ class Agent:
     env: Mapping[str, str] = setting("More environment variables, by name.")
 
 
+Enforcement = Literal["enforced", "overridable", "off"]
+# What no reason is good enough for.
+Always = Literal["enforced", "off"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stops:
+    """What becomes of each hard stop."""
+
+    health: Enforcement = setting("Every check of what runs passes.")
+    tests: Enforcement = setting("The tests of this commit were run, and all passed.")
+    vulnerabilities: Enforcement = setting("None is known of the artifact's locked packages.")
+    backups: Enforcement = setting("A fresh backup was verified, and a restore was rehearsed.")
+    rollback: Enforcement = setting("A rollback was carried out not long ago.")
+    certificates: Enforcement = setting("Each server's certificate is trusted and valid for long.")
+    secrets: Always = setting("No secret is in the repository, in a job or in a log.")
+    monitoring: Enforcement = setting("All targets are up, rules are loaded, somebody is told.")
+    limits: Enforcement = setting("Every task has CPU, memory and a limit.")
+    caps: Always = setting("The hard caps of code and database agree and hold.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preflight:
+    """What must be so before a run changes anything."""
+
+    stops: Stops = setting("")
+    backup_max_age: Duration = setting("Age at which the newest good backup is too old.")
+    drill_max_age: Duration = setting("Age at which the last restore drill is too old.")
+    rollback_max_age: Duration = setting("Age at which the last rollback is too old.")
+    vulnerabilities_max_age: Duration = setting("Age at which a report of them is too old.")
+    certificate_min_days: int = setting("Days that a certificate must be valid for.", minimum=0)
+    public_urls: Mapping[str, str] = setting("Addresses that clients use, by a name of one's own.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Emergency:
     """How the backend and the worker follow the emergency switch."""
@@ -258,6 +295,7 @@ class Environment:
     redis: Redis = setting("")
     s3: ObjectStore = setting("")
     deploy: Deploy = setting("")
+    preflight: Preflight = setting("")
     emergency: Emergency = setting("")
     backend: Backend = setting("")
     worker: Worker = setting("")

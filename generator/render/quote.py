@@ -16,6 +16,7 @@ from flowrex.errors import RenderError
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NEVER_CLOSED = re.compile(r"([$%])\{(?![^}]*\})")
 _RUNTIME = re.compile(r"\$\{(?:NOMAD_[A-Za-z_]+|(?:attr|meta|node|env)\.[A-Za-z0-9_.]+)\}")
 
 
@@ -108,7 +109,9 @@ def _escaped(text: str) -> str:
         or (f"\\u{ord(character):04x}" if _is_control(character) else character)
         for character in text
     )
-    return _doubled(escaped)
+    # Doubled, python-hcl2 would read on to the next brace that closes one, wherever that is.
+    never_closed = _NEVER_CLOSED.sub(lambda sign: f"\\u{ord(sign[1]):04x}{{", escaped)
+    return _doubled(never_closed)
 
 
 def _doubled(text: str) -> str:

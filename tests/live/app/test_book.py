@@ -129,3 +129,38 @@ def test_the_databases_caps_are_the_codes(migrated: Postgres) -> None:
     )
     caps = [int(number) for number in re.findall(r"<= \(?'?(\d+)", found)]
     assert caps == [int(risk.MAX_ORDER_QUANTITY), int(risk.MAX_POSITION_QUANTITY)], found
+
+
+async def test_the_caps_are_answered_as_the_database_holds_them(desk: Desk) -> None:
+    found = {one["name"]: one for one in (await desk.client.get("/api/v1/limits")).json()["caps"]}
+    assert {name: (one["code"], one["enforced"]) for name, one in found.items()} == {
+        "order_cap": (str(risk.MAX_ORDER_QUANTITY), True),
+        "position_cap": (str(risk.MAX_POSITION_QUANTITY), True),
+    }
+    assert "1000000" in found["order_cap"]["database"]
+
+
+@pytest.mark.parametrize(
+    "loosened",
+    [
+        "quantity > 0 AND quantity <= 1000000.00000001",
+        "quantity > 0 AND quantity <= 999999",
+        "quantity > 0",
+        "quantity > 0 AND (quantity <= 1000000 OR actor = 'friend')",
+        "",
+    ],
+)
+async def test_a_cap_that_the_database_does_not_hold_is_told(desk: Desk, loosened: str) -> None:
+    original = "quantity > 0 AND quantity <= 1000000"
+    table = "ALTER TABLE trading.orders"
+    desk.database.run(f"{table} DROP CONSTRAINT order_cap")
+    try:
+        if loosened:
+            desk.database.run(f"{table} ADD CONSTRAINT order_cap CHECK ({loosened})")
+        answer = (await desk.client.get("/api/v1/limits")).json()
+        assert {one["name"]: one["enforced"] for one in answer["caps"]} == {
+            "order_cap": False, "position_cap": True,
+        }  # fmt: skip
+    finally:
+        desk.database.run(f"{table} DROP CONSTRAINT IF EXISTS order_cap")
+        desk.database.run(f"{table} ADD CONSTRAINT order_cap CHECK ({original})")

@@ -26,6 +26,8 @@ def database(cluster: Cluster) -> Iterator[Database]:
     made.ask("CREATE TABLE moments (id int)")
     # Whose everything in the database is: else only an administrator could restore it.
     made.ask("ALTER TABLE moments OWNER TO flowrex_owner")
+    # A scheduled backup may come: what a migration makes, it may read.
+    made.ask("GRANT SELECT ON moments TO flowrex_backup")
     eventually(
         lambda: listed(cluster)["backups"], within=180, every=2, what="the first full backup"
     )

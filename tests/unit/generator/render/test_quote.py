@@ -52,6 +52,9 @@ def test_a_quoted_value_reads_back_as_it_was(value: str) -> None:
 
 
 @given(text)
+@example("${")
+@example("%{ never closed")
+@example("%{ } %{ $${")
 def test_a_quoted_value_stays_one_attribute_of_its_block(value: str) -> None:
     document = hcl2.loads(f"before = 1\nblock {{\n  a = {quote.quote(value)}\n}}\nafter = 2\n")
     assert document["before"] == 1

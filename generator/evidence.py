@@ -1,0 +1,213 @@
+"""Proof that was made elsewhere and is kept in Consul, where the hard stops read it.
+
+A CI system runs the tests and asks for known vulnerabilities; the deployer must know how both ended
+for exactly what it is about to deploy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from xml.etree import ElementTree
+
+from flowrex import keys
+from flowrex.consul import ConsulClient
+from flowrex.errors import ConfigurationError
+from generator.lock import Holder
+
+Kind = Literal["tests", "vulnerabilities"]
+T = TypeVar("T", bound="Tests | Vulnerabilities")
+
+_KEPT = 50
+_PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)")
+
+
+@dataclass(frozen=True)
+class Tests:
+    """How the tests of a commit ended.
+
+    Attributes:
+        subject: the commit.
+        at: when it was recorded, ISO 8601 in UTC.
+        by: the person or the system that recorded it, and from which machine.
+        tests: how many there are.
+        failures: how many failed.
+        errors: how many could not be run.
+        skipped: how many were left out.
+    """
+
+    subject: str
+    at: str
+    by: str
+    tests: int
+    failures: int
+    errors: int
+    skipped: int
+
+
+@dataclass(frozen=True)
+class Vulnerabilities:
+    """What is known of the packages of a lock file.
+
+    Attributes:
+        subject: the SHA-256 of the lock file.
+        at: when it was recorded, ISO 8601 in UTC.
+        by: the person or the system that recorded it, and from which machine.
+        packages: how many packages were asked for.
+        found: a line for each known vulnerability.
+    """
+
+    subject: str
+    at: str
+    by: str
+    packages: int
+    found: tuple[str, ...]
+
+
+def tests_of(paths: Iterable[Path], revision: str) -> Tests:
+    """Add up reports in JUnit's XML, as pytest writes them with `--junitxml`.
+
+    Args:
+        paths: the files.
+        revision: the commit that was tested.
+
+    Raises:
+        ConfigurationError: a file is no such report, or they hold no test.
+    """
+    counts = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
+    for path in paths:
+        for suite in _suites(path):
+            for name in counts:
+                try:
+                    counts[name] += int(suite.get(name, "0"))
+                except ValueError as error:
+                    raise ConfigurationError(
+                        f"{name} is {suite.get(name)!r}; expected a number", path=path
+                    ) from error
+    if not counts["tests"]:
+        raise ConfigurationError(
+            "the reports hold no test", hint="Run them with `pytest --junitxml=FILE`."
+        )
+    at, by = _mark()
+    return Tests(revision, at, by, **counts)
+
+
+def _suites(path: Path) -> list[ElementTree.Element]:
+    try:
+        # A report of one's own tests; expat refuses entities that blow up.
+        root = ElementTree.parse(path).getroot()  # noqa: S314
+    except (OSError, ElementTree.ParseError) as error:
+        raise ConfigurationError(f"can't be read as a JUnit report: {error}", path=path) from error
+    suites = [root] if root.tag == "testsuite" else root.findall("testsuite")
+    if root.tag not in {"testsuite", "testsuites"}:
+        raise ConfigurationError(
+            f"is no JUnit report: its first element is {root.tag!r}", path=path
+        )
+    return suites
+
+
+def vulnerabilities_of(path: Path, lock: Path) -> Vulnerabilities:
+    """Read a report of pip-audit (`--format json`) on a lock file.
+
+    Args:
+        path: the report.
+        lock: the lock file; the report has to cover each of its packages at its version.
+
+    Raises:
+        ConfigurationError: the file is no such report, or is about other packages.
+    """
+    try:
+        content = lock.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"can't be read: {error.strerror}", path=lock) from error
+    try:
+        listed: list[Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))[
+            "dependencies"
+        ]
+        covered = {_name(one["name"]): str(one.get("version")) for one in listed}
+        found = tuple(
+            f"{one['name']} {one['version']}: {vuln['id']}"
+            + (f", fixed in {', '.join(vuln['fix_versions'])}" if vuln["fix_versions"] else "")
+            for one in listed
+            for vuln in one.get("vulns", ())
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(
+            f"can't be read as pip-audit's report: {error!r}",
+            path=path,
+            hint=f"pip-audit --requirement {lock} --format json --output FILE",
+        ) from error
+    pins = _pins(content.decode(errors="replace"))
+    missing = [f"{name} {pin}" for name, pin in pins.items() if covered.get(name) != pin]
+    if missing or not pins:
+        raise ConfigurationError(
+            f"does not cover {lock.name}: {', '.join(missing[:5]) or 'it pins no package'}",
+            path=path,
+            hint=f"pip-audit --requirement {lock} --format json --output FILE",
+        )
+    return Vulnerabilities(hashlib.sha256(content).hexdigest(), *_mark(), len(pins), found)
+
+
+def _pins(text: str) -> dict[str, str]:
+    found = (_PIN.match(line) for line in text.splitlines())
+    return {_name(one[1]): one[2] for one in found if one}
+
+
+def _name(text: str) -> str:
+    """Return a package's name as the index compares it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", text).lower()
+
+
+def _mark() -> tuple[str, str]:
+    me = Holder.myself("")
+    return datetime.now(UTC).isoformat(timespec="seconds"), f"{me.who}@{me.host}"
+
+
+def record(consul: ConsulClient, environment: str, proof: Tests | Vulnerabilities) -> None:
+    """Keep a proof, in the place of an earlier one of the same thing; forget the oldest.
+
+    Args:
+        consul: where it is kept.
+        environment: for which.
+        proof: what was found.
+    """
+    kind: Kind = "tests" if isinstance(proof, Tests) else "vulnerabilities"
+    consul.kv_put(keys.evidence(environment, kind, proof.subject), json.dumps(asdict(proof)))
+    entries = consul.kv_list(keys.evidence(environment, kind))
+    entries.sort(key=lambda one: one.modify_index)
+    for entry in entries[: max(0, len(entries) - _KEPT)]:
+        consul.kv_delete(entry.key)
+
+
+def find_tests(consul: ConsulClient, environment: str, revision: str) -> Tests | None:
+    """Return how the tests of a commit ended, or None where nobody has said."""
+    return _find(consul, keys.evidence(environment, "tests", revision), Tests)
+
+
+def find_vulnerabilities(
+    consul: ConsulClient, environment: str, lock_sha256: str
+) -> Vulnerabilities | None:
+    """Return what is known of a lock file's packages, or None where nobody has said."""
+    key = keys.evidence(environment, "vulnerabilities", lock_sha256)
+    return _find(consul, key, Vulnerabilities)
+
+
+def _find(consul: ConsulClient, key: str, kind: type[T]) -> T | None:
+    entry = consul.kv_get(key)
+    if entry is None:
+        return None
+    try:
+        document = json.loads(entry.value)
+        if isinstance(document.get("found"), list):
+            document["found"] = tuple(document["found"])
+        return kind(**document)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ConfigurationError(
+            f"is no such evidence: {error}", path=key, hint="flowrexctl evidence records it anew."
+        ) from error

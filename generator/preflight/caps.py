@@ -1,0 +1,36 @@
+"""Stop `caps`: the risk engine's hard caps hold in the code and in the database, and agree."""
+
+from __future__ import annotations
+
+from generator.preflight.model import Finding, Ground, failed, passed
+
+SERVICE = "backend"
+PATH = "/api/v1/limits"
+
+
+def look(ground: Ground) -> Finding:
+    """Ask every instance of the backend what it and its database allow at most."""
+    instances = ground.consul.services(SERVICE, passing_only=False)
+    if not instances:
+        return passed(
+            "No backend runs yet; the migrations put the caps into the database before the first"
+        )
+    wrong: list[str] = []
+    seen: list[str] = []
+    for one in instances:
+        where = f"{one.address}:{one.port}"
+        document = ground.fetch(f"http://{where}{PATH}")
+        for cap in document["caps"]:
+            line = (
+                f"{where}: {cap['name']}: {cap['code']} in code, {cap['database']} in the database"
+            )
+            (seen if cap["enforced"] is True else wrong).append(line)
+        if not document["caps"]:
+            wrong.append(f"{where}: it names no cap")
+    if wrong:
+        return failed(
+            "A hard cap does not hold", *wrong,
+            hint="Stop trading first: flowrexctl emergency on "
+            f"{ground.environment.name} --reason 'a cap does not hold'",
+        )  # fmt: skip
+    return passed(f"The caps hold in {len(instances)} instances and in the database", *seen)

@@ -1,0 +1,129 @@
+"""What a hard stop is, and what looking at it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from flowrex.consul import ConsulClient
+from flowrex.nomad import NomadClient
+from generator.environment import Environment
+from generator.render import RenderedJob
+
+# `unknown` could not be looked at, and stops as `failed` does; `off` the environment has not.
+Verdict = Literal["passed", "failed", "unknown", "overridden", "off"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a look found.
+
+    Attributes:
+        passed: whether it is as it must be.
+        text: a sentence.
+        evidence: what was looked at, or what is wrong, a line each.
+        hint: what to do about it; None where it passed.
+    """
+
+    passed: bool
+    text: str
+    evidence: tuple[str, ...] = ()
+    hint: str | None = None
+
+
+def passed(text: str, *evidence: str) -> Finding:
+    """Return that it is as it must be."""
+    return Finding(True, text, evidence)
+
+
+def failed(text: str, *evidence: str, hint: str | None = None) -> Finding:
+    """Return that it is not."""
+    return Finding(False, text, evidence, hint)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A server's certificate, whose chain was checked.
+
+    Attributes:
+        subject: whom it names first.
+        expires: until when it is valid.
+    """
+
+    subject: str
+    expires: datetime
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What is looked at, and by what means.
+
+    Attributes:
+        environment: the settings.
+        root: the project's folder.
+        jobs: the job specs that a run would submit.
+        nomad: where they run.
+        consul: where they are registered, and the evidence is.
+        now: the time, with its zone.
+        revision: the project's commit, `+changes` where files differ from it; None outside git.
+        fetch: returns the JSON document at a URL, or raises `ServerUnreachable`.
+        certificate: returns the certificate of a host and port after its chain was checked, or
+            raises `ServerUnreachable` or `HardStop`, which says what is wrong with it.
+        secrets: returns a line for each thing in the project's files that looks like a secret.
+    """
+
+    environment: Environment
+    root: Path
+    jobs: tuple[RenderedJob, ...]
+    nomad: NomadClient
+    consul: ConsulClient
+    now: datetime
+    revision: str | None
+    fetch: Callable[[str], Any]
+    certificate: Callable[[str, int], Certificate]
+    secrets: Callable[[Path], list[str]]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One hard stop.
+
+    Attributes:
+        name: as it is typed, and as the setting below `preflight.stops` is called.
+        title: what must be so, in a few words.
+        look: looks.
+    """
+
+    name: str
+    title: str
+    look: Callable[[Ground], Finding]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A stop that was looked at."""
+
+    stop: Stop
+    verdict: Verdict
+    text: str
+    evidence: tuple[str, ...] = ()
+    hint: str | None = None
+
+    @property
+    def stops(self) -> bool:
+        """Whether nothing may be changed because of it."""
+        return self.verdict in {"failed", "unknown"}
+
+    def as_document(self) -> Mapping[str, object]:
+        """Return what `--json` prints."""
+        return {
+            "stop": self.stop.name,
+            "title": self.stop.title,
+            "verdict": self.verdict,
+            "text": self.text,
+            "evidence": list(self.evidence),
+            "hint": self.hint,
+        }

@@ -1,0 +1,291 @@
+"""What each hard stop lets through, and what it does not."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from flowrex import keys
+from flowrex.consul import ServiceInstance
+from flowrex.errors import ConfigurationError, HardStop, ServerRefused, ServerUnreachable
+from generator import evidence
+from generator.preflight import (
+    backups,
+    caps,
+    certificates,
+    exposed,
+    health,
+    limits,
+    monitoring,
+    rehearsal,
+    tested,
+    vulnerabilities,
+)
+from generator.preflight.model import Certificate
+from generator.preflight.stops import STOPS
+from generator.render import RenderedJob
+from tests.unit.generator.preflight.world import (
+    COMMIT,
+    HCL,
+    NOW,
+    World,
+    answer,
+    at,
+    cap,
+    sha_of_lock,
+)
+
+LIMITS = "http://10.0.0.1:80/api/v1/limits"
+TARGETS = "http://10.0.0.9:9090/api/v1/targets?state=active"
+
+
+@pytest.mark.parametrize("stop", STOPS, ids=[stop.name for stop in STOPS])
+def test_where_all_is_well_every_stop_passes(world: World, stop: Any) -> None:
+    found = stop.look(world.ground())
+    assert found.passed, found
+
+
+class TestHealth:
+    def test_a_failing_check_stops_and_is_quoted(self, world: World) -> None:
+        world.check("critical", "HTTP GET: 503 database: refused")
+        found = world.look(health.look)
+        assert not found.passed
+        assert "backend: ready of b-1 is critical: HTTP GET: 503 database" in found.evidence[1]
+
+    def test_a_check_that_is_registered_nowhere_stops(self, world: World) -> None:
+        world.consul.checks["backend"] = world.consul.checks["backend"][:1]
+        found = world.look(health.look)
+        assert found.evidence == ("backend: the check ready is registered nowhere",)
+
+    def test_a_service_without_a_check_stops(self, world: World) -> None:
+        world.nomad.known["backend"].current.groups[0].pop("Services")
+        assert world.look(health.look).evidence == ("backend: no health check",)
+
+    def test_a_secret_in_a_checks_output_is_not_shown(self, world: World) -> None:
+        world.check("critical", "postgres://app:hunter2@db refuses")  # pragma: allowlist secret
+        assert "hunter2" not in str(world.look(health.look))
+
+    def test_what_is_not_there_or_stopped_is_not_missed(self, world: World) -> None:
+        world.nomad.jobs.stop("backend")
+        world.check("critical")
+        assert world.look(health.look).text == "Nothing is deployed yet"
+
+
+class TestTests:
+    def test_another_commits_tests_are_no_proof(self, world: World) -> None:
+        world.revision = "f" * 40
+        found = world.look(tested.look)
+        assert not found.passed
+        assert found.text == "Nobody has recorded the tests of ffffffffffff"
+        assert "flowrexctl evidence tests prod" in (found.hint or "")
+
+    def test_changed_files_are_of_no_commit(self, world: World) -> None:
+        world.revision = f"{COMMIT}+changes"
+        assert not world.look(tested.look).passed
+
+    def test_outside_git_there_is_no_proof(self, world: World) -> None:
+        world.revision = None
+        assert not world.look(tested.look).passed
+
+    @pytest.mark.parametrize(("failures", "errors"), [(1, 0), (0, 1)])
+    def test_a_test_that_did_not_pass_stops(self, world: World, failures: int, errors: int) -> None:
+        world.prove(evidence.Tests(COMMIT, at(0), "ci@here", 100, failures, errors, 0))
+        assert world.look(tested.look).text.startswith("1 of 100 tests")
+
+
+class TestVulnerabilities:
+    def test_a_known_one_stops_and_is_named(self, world: World) -> None:
+        line = "fastapi 0.115.0: PYSEC-1, fixed in 0.116.0"
+        world.prove(evidence.Vulnerabilities(sha_of_lock(), at(1), "ci@here", 1, (line,)))
+        assert world.look(vulnerabilities.look).evidence == (line,)
+
+    def test_an_old_report_is_none(self, world: World) -> None:
+        world.prove(evidence.Vulnerabilities(sha_of_lock(), at(25), "ci@here", 1, ()))
+        assert not world.look(vulnerabilities.look).passed
+
+    def test_a_report_on_another_lock_file_is_none(self, world: World) -> None:
+        (world.root / vulnerabilities.LOCK).write_text("fastapi==0.116.0\n")
+        assert not world.look(vulnerabilities.look).passed
+
+    def test_without_a_lock_file_nothing_is_known(self, world: World) -> None:
+        (world.root / vulnerabilities.LOCK).unlink()
+        assert not world.look(vulnerabilities.look).passed
+
+
+class TestBackups:
+    @pytest.mark.parametrize(
+        ("changes", "word"),
+        [
+            ({"good": "", "good_at": ""}, "No backup was ever found good"),
+            ({"good_at": at(27)}, "The newest good backup is 1d old, over 26h"),
+            ({"drilled": ""}, "No backup was ever restored in a drill"),
+            ({"drill_good": False}, "The last restore drill, of b2, failed"),
+            ({"drilled_at": at(9 * 24)}, "over 192h"),
+            ({"problem": "the store is full"}, "the store is full"),
+        ],
+    )
+    def test_what_is_old_or_bad_stops(
+        self, world: World, changes: dict[str, Any], word: str
+    ) -> None:
+        world.back_up(**changes)
+        found = world.look(backups.look)
+        assert not found.passed
+        assert word in found.text
+
+    def test_no_agent_that_backs_up_stops(self, world: World) -> None:
+        world.consul.kv_delete(keys.backups("flowrex"))
+        assert world.look(backups.look).text == "No agent backs flowrex up"
+
+    def test_a_state_that_cant_be_read_is_an_error(self, world: World) -> None:
+        world.consul.kv_put(keys.backups("flowrex"), "{}")
+        with pytest.raises(ConfigurationError):
+            world.look(backups.look)
+
+
+class TestRollback:
+    def test_before_the_first_deployment_there_is_none_to_rehearse(self, world: World) -> None:
+        for entry in world.consul.kv_list(keys.releases("prod")):
+            world.consul.kv_delete(entry.key)
+        world.record("run", outcome="failed")
+        assert world.look(rehearsal.look).passed
+
+    def test_one_that_failed_is_no_rehearsal(self, world: World) -> None:
+        for entry in world.consul.kv_list(keys.releases("prod")):
+            world.consul.kv_delete(entry.key)
+        world.record("run", hours=3)
+        world.record("rollback", outcome="failed", hours=2)
+        assert world.look(rehearsal.look).text == "No rollback was ever rehearsed here"
+
+    def test_one_of_long_ago_is_too_old(self, world: World) -> None:
+        for entry in world.consul.kv_list(keys.releases("prod")):
+            world.consul.kv_delete(entry.key)
+        world.record("rollback", hours=31 * 24)
+        found = world.look(rehearsal.look)
+        assert (found.passed, "over 720h" in found.text) == (False, True)
+
+
+class TestCertificates:
+    def test_one_that_ends_soon_stops(self, world: World) -> None:
+        world.certificates = lambda host, port: Certificate(host, NOW + timedelta(days=13))
+        found = world.look(certificates.look)
+        assert not found.passed
+        assert any("https://api.flowrex.app" in line for line in found.evidence)
+
+    def test_one_that_nobody_vouches_for_stops(self, world: World) -> None:
+        def refused(host: str, port: int) -> Certificate:
+            raise HardStop("its certificate is not good: self-signed certificate")
+
+        world.certificates = refused
+        assert "self-signed" in world.look(certificates.look).evidence[0]
+
+    def test_a_server_that_is_away_is_unknown(self, world: World) -> None:
+        def away(host: str, port: int) -> Certificate:
+            raise ServerUnreachable("away")
+
+        world.certificates = away
+        with pytest.raises(ServerUnreachable):
+            world.look(certificates.look)
+
+    def test_no_tls_over_a_network_stops(self, world: World) -> None:
+        world.environment.preflight.public_urls["api"] = "http://api.flowrex.app"  # type: ignore[index]
+        assert "http://api.flowrex.app: no TLS" in world.look(certificates.look).evidence
+
+
+class TestSecrets:
+    def test_one_in_a_file_stops(self, world: World) -> None:
+        world.secrets = ["app/settings.py:3: AWS Access Key"]
+        assert world.look(exposed.look).evidence == ("app/settings.py:3: AWS Access Key",)
+
+    def test_one_in_a_rendered_job_stops_and_is_not_shown(self, world: World) -> None:
+        text = HCL + 'url = "postgres://app:hunter2@db"\n'  # pragma: allowlist secret
+        world.jobs = (RenderedJob("backend", "service", text, "0" * 64),)
+        found = world.look(exposed.look)
+        assert found.evidence == ("backend: line 13 of the rendered job",)
+        assert "hunter2" not in str(found)
+
+    def test_one_in_a_log_stops_and_is_not_shown(self, world: World) -> None:
+        world.nomad.logs["backend", "stderr"] = "token hvs.CAESIabcdefgh123\n"
+        found = world.look(exposed.look)
+        assert "backend: stderr of" in found.evidence[0]
+        assert "hvs." not in str(found)
+
+
+class TestMonitoring:
+    @pytest.mark.parametrize(
+        ("path", "page", "word"),
+        [
+            (TARGETS, answer(activeTargets=[]), "Prometheus has no target"),
+            (
+                TARGETS,
+                answer(
+                    activeTargets=[
+                        {
+                            "labels": {"job": "redis", "instance": "10.0.0.5:9121"},
+                            "health": "down",
+                            "lastError": "connection refused",
+                        }
+                    ]
+                ),
+                "redis at 10.0.0.5:9121: connection refused",
+            ),
+            (TARGETS.replace("targets?state=active", "rules"), answer(groups=[]), "no alert rule"),
+            (
+                TARGETS.replace("targets?state=active", "alertmanagers"),
+                answer(activeAlertmanagers=[]),
+                "knows no Alertmanager",
+            ),
+        ],
+    )
+    def test_what_is_not_whole_stops(self, world: World, path: str, page: Any, word: str) -> None:
+        world.pages[path] = page
+        found = world.look(monitoring.look)
+        assert not found.passed
+        assert word in " ".join(found.evidence)
+
+    def test_no_prometheus_stops(self, world: World) -> None:
+        world.consul.instances["prometheus"] = []
+        assert not world.look(monitoring.look).passed
+
+    def test_one_that_answers_nonsense_is_an_error(self, world: World) -> None:
+        world.pages[TARGETS] = ["what"]
+        with pytest.raises(ServerRefused):
+            world.look(monitoring.look)
+
+
+class TestLimits:
+    @pytest.mark.parametrize("line", ["cpu        = 100", "memory_max = 128"])
+    def test_a_task_without_a_limit_stops(self, world: World, line: str) -> None:
+        world.jobs = (RenderedJob("backend", "service", HCL.replace(line, ""), "0" * 64),)
+        found = world.look(limits.look)
+        assert len(found.evidence) == 1
+        assert f"resources.{line.split()[0]} is not set" in found.evidence[0]
+
+
+class TestCaps:
+    def test_one_that_an_instances_database_does_not_hold_stops(self, world: World) -> None:
+        world.pages[LIMITS] = {"caps": [cap(), cap("position_cap", enforced=False)]}
+        found = world.look(caps.look)
+        assert not found.passed
+        assert found.evidence[0].startswith("10.0.0.1:80: position_cap")
+
+    def test_an_instance_that_names_none_stops(self, world: World) -> None:
+        world.pages[LIMITS] = {"caps": []}
+        assert not world.look(caps.look).passed
+
+    def test_an_instance_that_does_not_answer_is_unknown(self, world: World) -> None:
+        world.consul.instances["backend"].append(ServiceInstance("b-2", "10.0.0.2", 80, (), "n1"))
+        with pytest.raises(ServerUnreachable):
+            world.look(caps.look)
+
+    def test_before_the_first_backend_there_is_none_to_ask(self, world: World) -> None:
+        world.consul.instances["backend"] = []
+        assert world.look(caps.look).passed
+
+
+def test_a_record_of_evidence_is_json(world: World) -> None:
+    entry = world.consul.kv_get(keys.evidence("prod", "tests", COMMIT))
+    assert entry is not None
+    assert json.loads(entry.value)["tests"] == 100
