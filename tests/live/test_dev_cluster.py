@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -172,13 +171,11 @@ def test_every_server_runs_and_says_so(up: Cluster) -> None:
     assert all(Path(one["log"]).is_file() for one in document["servers"])
 
 
-def test_up_again_leaves_everything_alone_and_is_quick(up: Cluster) -> None:
+def test_up_again_leaves_everything_alone(up: Cluster) -> None:
     before = pids(up)
-    begin = time.monotonic()
     document = up.document("dev", "up")
     assert {one["action"] for one in document["servers"]} == {"kept"}
     assert pids(up) == before
-    assert time.monotonic() - begin < 5
 
 
 @pytest.mark.parametrize(

@@ -85,12 +85,10 @@ def test_a_killed_run_leaves_no_lock_longer_than_its_ttl(cluster: Cluster) -> No
     eventually(lambda: deployment(cluster) != before, within=60, what="the canary's deployment")
     process.kill()
     process.communicate()
-    killed = time.monotonic()
     status = cluster.run("status", "dev").stdout
     assert str(process.pid) in status, "who held it is shown"
     # Consul ends a session within twice its TTL, which is 10 s in dev.
     eventually(lambda: not locked(cluster), within=25, what="the lock's end")
-    assert time.monotonic() - killed < 25
     status = cluster.run("status", "dev").stdout
     assert "What Nomad had begun went on" in status, "the unfinished run is explained"
     assert "flowrexctl promote dev" in status, "and the next command is shown"

