@@ -1,4 +1,4 @@
-"""Programs that the system's own packages have: PostgreSQL, pgBackRest, Redis, nginx."""
+"""Programs that the system's own packages have: PostgreSQL, Redis, nginx, Prometheus and more."""
 
 from __future__ import annotations
 
@@ -28,11 +28,22 @@ class Package:
     services: tuple[str, ...] = ()
 
 
+# The program of each job that watches the platform, by the job's section in the settings.
+WATCHING = {
+    "prometheus": "prometheus",
+    "alertmanager": "prometheus-alertmanager",
+    "node_exporter": "prometheus-node-exporter",
+    "postgres_exporter": "prometheus-postgres-exporter",
+    "redis_exporter": "prometheus-redis-exporter",
+    "nginx_exporter": "prometheus-nginx-exporter",
+}
 CLUSTER = (
     Package("postgresql", "postgres", ("postgresql",)),
     Package("pgbackrest", "pgbackrest"),
     Package("redis-server", "redis-server", ("redis-server",)),
     Package("nginx", "nginx", ("nginx",)),
+    # Package, program and service have one name.
+    *(Package(name, name, (name,)) for name in WATCHING.values()),
 )
 # For tests and benchmarks: load, and a machine with a systemd of its own.
 LOAD = (
