@@ -124,6 +124,9 @@ class Publisher:
             status=status,
             tags=(settings.environment,),
             meta={"version": __version__, "node": self._context.node},
+            # Whoever runs on this node, Prometheus for one, finds the metrics there.
+            address=settings.http.address,
+            port=settings.http.port,
         )
         self._registered = True
         consul.update_check(self._service_id, status, output)

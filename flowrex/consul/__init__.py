@@ -252,6 +252,8 @@ class ConsulClient:
         status: str,
         tags: Iterable[str] = (),
         meta: Mapping[str, str] | None = None,
+        address: str = "",
+        port: int = 0,
     ) -> None:
         """Register a service of this node that tells by itself, by `update_check`, how it is.
 
@@ -262,6 +264,8 @@ class ConsulClient:
             status: the check's first status: passing, warning or critical.
             tags: its tags.
             meta: its metadata.
+            address: where it answers; empty for the node's own address.
+            port: likewise; 0 where it answers nobody.
         """
         check = {"CheckID": service_id, "Name": f"what {name} says", "TTL": ttl, "Status": status}
         body = {
@@ -269,6 +273,8 @@ class ConsulClient:
             "Name": name,
             "Tags": list(tags),
             "Meta": dict(meta or {}),
+            "Address": address,
+            "Port": port,
             "Check": check,
         }
         self.request("PUT", "/v1/agent/service/register", body)

@@ -195,13 +195,15 @@ class FakeConsul:
         status: str,
         tags: Iterable[str] = (),
         meta: Mapping[str, str] | None = None,
+        address: str = "",
+        port: int = 0,
     ) -> None:
         """Register a service with one check; its TTL never runs out here."""
         self._answer()
         check = ServiceCheck(service_id, service_id, f"what {name} says", status, "")
         self.deregister_service(service_id, missing_ok=True)
         self.checks.setdefault(name, []).append(check)
-        instance = ServiceInstance(service_id, "127.0.0.1", 0, tuple(tags), "node")
+        instance = ServiceInstance(service_id, address or "127.0.0.1", port, tuple(tags), "node")
         self.instances.setdefault(name, []).append(instance)
 
     def update_check(self, check_id: str, status: str, output: str) -> None:

@@ -246,7 +246,14 @@ def test_a_leader_has_an_address(consul: Consul) -> None:
 
 def test_a_service_tells_by_its_check_how_it_is(consul: Consul) -> None:
     consul.register_service(
-        "contract", "contract-1", ttl="60s", status="critical", tags=("dev",), meta={"version": "1"}
+        "contract",
+        "contract-1",
+        ttl="60s",
+        status="critical",
+        tags=("dev",),
+        meta={"version": "1"},
+        address="127.0.0.7",
+        port=4242,
     )
     consul.update_check("contract-1", "warning", "it waits")
     eventually(
@@ -256,7 +263,8 @@ def test_a_service_tells_by_its_check_how_it_is(consul: Consul) -> None:
         ),
         what="the check",
     )
-    assert [(one.id, one.tags) for one in consul.services("contract")] == [("contract-1", ("dev",))]
+    (one,) = consul.services("contract")
+    assert (one.id, one.tags, one.address, one.port) == ("contract-1", ("dev",), "127.0.0.7", 4242)
     consul.deregister_service("contract-1")
     eventually(lambda: consul.services("contract") == [], what="the end of the service")
 

@@ -32,6 +32,12 @@ def test_the_first_time_registers_the_service_and_writes_the_document(
     assert json.loads(entry.value)["check"]["status"] == "passing"
 
 
+def test_the_service_says_where_the_metrics_are(context: Context, consul: FakeConsul) -> None:
+    Publisher(context, report).publish_now()
+    (one,) = consul.services("flowrex-agent")
+    assert (one.address, one.port) == ("127.0.0.1", 9877)
+
+
 def test_a_later_time_updates_the_check(context: Context, consul: FakeConsul) -> None:
     said = [report("passing"), report("warning")]
     publisher = Publisher(context, lambda: said.pop(0))
