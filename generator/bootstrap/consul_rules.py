@@ -119,4 +119,20 @@ key "{keys.MAINTENANCE}" {{ policy = "read" }}
 key "{keys.EMERGENCY}" {{ policy = "read" }}
 """,
     ),
+    Grant(
+        "nginx-exporter",
+        "The job nginx-exporter: finds nginx.",
+        """service "nginx" { policy = "read" }
+node_prefix "" { policy = "read" }
+""",
+    ),
+    Grant(
+        "prometheus",
+        # An agent's metrics are behind the same right as the rest of what it tells about itself.
+        "The job prometheus: finds what it looks at, reads the metrics of Consul itself.",
+        """service_prefix "" { policy = "read" }
+node_prefix "" { policy = "read" }
+agent_prefix "" { policy = "read" }
+""",
+    ),
 )

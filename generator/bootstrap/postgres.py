@@ -18,7 +18,12 @@ from flowrex.errors import (
 )
 from flowrex.pgbackrest import LOGIN_DATABASE
 from flowrex.secret import Secret
-from generator.bootstrap import postgres_backup, postgres_physical, postgres_plan
+from generator.bootstrap import (
+    postgres_backup,
+    postgres_monitor,
+    postgres_physical,
+    postgres_plan,
+)
 from generator.bootstrap.postgres_plan import VAULT, Wish
 from generator.bootstrap.report import State, Step
 from generator.bootstrap.step import ensure
@@ -105,6 +110,7 @@ def steps(dsn: Secret, database: str, *, check_only: bool) -> Iterator[Step]:
         *postgres_plan.cluster_wishes(database),
         *postgres_backup.cluster_wishes(),
         *postgres_physical.cluster_wishes(),
+        *postgres_monitor.cluster_wishes(),
     )
     inside = (
         *postgres_plan.database_wishes(database),
@@ -115,7 +121,7 @@ def steps(dsn: Secret, database: str, *, check_only: bool) -> Iterator[Step]:
             yield _fulfil(server, wish, check_only=check_only)
         exists = server.row("SELECT true FROM pg_database WHERE datname = $1", database)
     with Server(dsn, database=LOGIN_DATABASE) as server:
-        for wish in postgres_physical.login_wishes():
+        for wish in (*postgres_physical.login_wishes(), *postgres_monitor.login_wishes()):
             yield _fulfil(server, wish, check_only=check_only)
     if exists is None:
         for wish in inside:

@@ -22,6 +22,7 @@ from generator.bootstrap import (
 )
 from generator.bootstrap.report import Report, Step, report
 from generator.bootstrap.target import Target
+from generator.render.catalog import JOBS
 
 
 def before_nomad(target: Target, *, check_only: bool = False) -> Report:
@@ -92,6 +93,8 @@ def _before_nomad(target: Target, *, check_only: bool) -> Iterator[Step]:
             local=environment.platform.local,
             redis_username=target.redis_username,
             agent_s3=target.agent_s3,
+            redis_exporter=environment.redis_exporter.enabled,
+            alertmanager=environment.alertmanager.secrets,
         ),
         check_only=check_only,
     )
@@ -122,7 +125,7 @@ def _after_nomad(target: Target, *, check_only: bool) -> Iterator[Step]:
         target.environment.vault.jwt_mount,
         target.nomad_jwks_url,
         namespace,
-        agent=target.environment.agent.enabled,
+        optional=[job.name for job in JOBS if job.switch and job.on(target.environment)],
         check_only=check_only,
     )
     yield from consul_auth.steps(

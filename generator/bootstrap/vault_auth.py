@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from generator.bootstrap.report import State, Step
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 AUDIENCE = "vault.io"
 JOBS = ("backend", "migrate", "nginx", "worker")
-# Has the rights of the nodes' agents, and a role only where they run as a job.
-AGENT = "agent"
+# Have a role only where an environment runs them, since whoever may submit a job could name it so;
+# the job agent has all rights of the nodes' agents.
+OPTIONAL = ("agent", "alertmanager", "postgres-exporter", "prometheus", "redis-exporter")
 # Nomad renews a token at half of this; a node that is cut off for longer loses it.
 PERIOD_S = 30 * 60
 
@@ -56,22 +57,13 @@ def role(job: str, namespace: str) -> dict[str, Any]:
     }
 
 
-def jobs(*, agent: bool) -> tuple[str, ...]:
-    """Return the jobs that log in.
-
-    Args:
-        agent: whether the nodes' agents run as a job.
-    """
-    return (*JOBS, AGENT) if agent else JOBS
-
-
 def steps(
     client: VaultClient,
     path: str,
     jwks_url: str,
     namespace: str,
     *,
-    agent: bool = False,
+    optional: Collection[str] = (),
     check_only: bool,
 ) -> Iterator[Step]:
     """Make the login and its roles be there. Vault fetches Nomad's keys while it is configured.
@@ -81,8 +73,7 @@ def steps(
         path: where it is mounted.
         jwks_url: Nomad's keys, as Vault reaches them.
         namespace: the jobs' Nomad namespace.
-        agent: whether the nodes' agents run as a job; their role is taken away where they do not,
-            since whoever may submit a job could name it so.
+        optional: those of `OPTIONAL` that run here; the others' roles are taken away.
         check_only: change nothing.
     """
     yield mount(client, path, "jwt", table="sys/auth", check_only=check_only)
@@ -94,7 +85,7 @@ def steps(
         detail=f"it should fetch Nomad's keys from {jwks_url}",
         check_only=check_only,
     )
-    for job in jobs(agent=agent):
+    for job in (*JOBS, *(name for name in OPTIONAL if name in optional)):
         yield _write(
             client,
             f"vault jwt role {job}",
@@ -102,17 +93,18 @@ def steps(
             role(job, namespace),
             check_only=check_only,
         )
+    for job in OPTIONAL:
+        role_path = f"auth/{path}/role/{job}"
+        if job not in optional and client.read(role_path) is not None:
+            yield _take_away(client, role_path, job, check_only=check_only)
 
-    if not agent and client.read(f"auth/{path}/role/{AGENT}") is not None:
-        yield _take_away(client, f"auth/{path}/role/{AGENT}", check_only=check_only)
 
-
-def _take_away(client: VaultClient, path: str, *, check_only: bool) -> Step:
-    name = f"vault jwt role {AGENT}"
+def _take_away(client: VaultClient, path: str, job: str, *, check_only: bool) -> Step:
+    name = f"vault jwt role {job}"
     if check_only:
-        return Step(name, State.DIFFERS, "it gives rights to a job that agent.enabled leaves out")
+        return Step(name, State.DIFFERS, "it gives rights to a job that is switched off here")
     client.delete(path)
-    return Step(name, State.UPDATED, "agent.enabled leaves its job out: deleted")
+    return Step(name, State.UPDATED, "its job is switched off here: deleted")
 
 
 def _write(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from flowrex.errors import ConfigurationError
 from generator.bootstrap import postgres
 from generator.bootstrap.postgres_backup import BACKUP, RESTORE
+from generator.bootstrap.postgres_monitor import MONITOR
 from generator.bootstrap.postgres_plan import APP, OWNER, VAULT, WORKER
 from generator.bootstrap.report import State, Step
 from generator.bootstrap.step import ensure
@@ -31,7 +32,14 @@ if TYPE_CHECKING:
 PLUGIN = "postgresql-database-plugin"
 CONNECTION = "flowrex"
 # Each role of Vault's with the role of PostgreSQL that its logins are in.
-GROUPS = {"backend": APP, "migrate": OWNER, "worker": WORKER, "backup": BACKUP, "restore": RESTORE}
+GROUPS = {
+    "backend": APP,
+    "migrate": OWNER,
+    "worker": WORKER,
+    "backup": BACKUP,
+    "restore": RESTORE,
+    "monitor": MONITOR,
+}
 ROLES = tuple(GROUPS)
 # A dump or a restore may take so long; it renews its login as long as it lives.
 _LONG_S = 24 * 3600
@@ -80,7 +88,8 @@ def role(name: str, ttl_s: int, max_ttl_s: int) -> dict[str, Any]:
 
     Args:
         name: `backend` acts as the application, `migrate` as the schema's owner, `worker` as the
-            emergency's worker; the agent reads as `backup`, and restores as `restore`.
+            emergency's worker; the agent reads as `backup`, and restores as `restore`; the job
+            postgres-exporter is `monitor`.
         ttl_s: seconds of a lease before it must be renewed.
         max_ttl_s: seconds after which the login ends.
     """

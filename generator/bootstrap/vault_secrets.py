@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 BACKEND = "flowrex/backend"
 AGENT = "flowrex/agent"
 PHYSICAL = "flowrex/physical"
+REDIS_EXPORTER = "flowrex/redis-exporter"
+ALERTMANAGER = "flowrex/alertmanager"
+# Its user in Redis.
+REDIS_MONITOR = "flowrex-monitor"
 _READY_WITHIN_S = 10
 
 
@@ -44,7 +48,12 @@ def generated() -> Secret:
 
 
 def wanted(
-    *, local: bool, redis_username: str, agent_s3: tuple[Secret, Secret] | None = None
+    *,
+    local: bool,
+    redis_username: str,
+    agent_s3: tuple[Secret, Secret] | None = None,
+    redis_exporter: bool = False,
+    alertmanager: Collection[str] = (),
 ) -> tuple[Wanted, ...]:
     """Return every key that the jobs and the nodes' agents read.
 
@@ -52,6 +61,8 @@ def wanted(
         local: the servers are this machine's own, so that Redis gets the password made here.
         redis_username: the user that the application has in Redis.
         agent_s3: the agents' key to the object store and its secret half, where they are known.
+        redis_exporter: whether the job of that name runs.
+        alertmanager: the keys that the job alertmanager reads.
     """
     access, secret = agent_s3 or (None, None)
     return (
@@ -63,6 +74,15 @@ def wanted(
         Wanted(AGENT, "s3_secret_key", None if secret is None else lambda: secret),
         # What the physical backups are encrypted with. Another one would make them noise.
         Wanted(PHYSICAL, "passphrase", generated),
+        *(
+            (
+                Wanted(REDIS_EXPORTER, "username", lambda: Secret(REDIS_MONITOR)),
+                Wanted(REDIS_EXPORTER, "password", generated if local else None),
+            )
+            if redis_exporter
+            else ()
+        ),
+        *(Wanted(ALERTMANAGER, key, None) for key in alertmanager),
     )
 
 

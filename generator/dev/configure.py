@@ -69,13 +69,29 @@ def redis_login(first: Target) -> tuple[str, Secret]:
     Raises:
         ServerRefused: Vault does not have them.
     """
-    kept = first.vault.kv_read("flowrex/backend", mount=first.environment.vault.kv_mount) or {}
-    if not {"redis_username", "redis_password"} <= kept.keys():
+    return _login(first, "flowrex/backend", "redis_username", "redis_password")
+
+
+def redis_monitor(first: Target) -> tuple[str, Secret] | None:
+    """Return the Redis user and password of the job redis-exporter; None where it is off.
+
+    Raises:
+        ServerRefused: Vault does not have them.
+    """
+    if not first.environment.redis_exporter.enabled:
+        return None
+    return _login(first, "flowrex/redis-exporter", "username", "password")
+
+
+def _login(first: Target, path: str, username: str, password: str) -> tuple[str, Secret]:
+    mount = first.environment.vault.kv_mount
+    kept = first.vault.kv_read(path, mount=mount) or {}
+    if not {username, password} <= kept.keys():
         raise ServerRefused(
-            "Vault has no Redis login in kv/flowrex/backend",
+            f"Vault has no Redis login in {mount}/{path}",
             hint="`flowrexctl bootstrap dev` makes one.",
         )
-    return kept["redis_username"].reveal(), kept["redis_password"]
+    return kept[username].reveal(), kept[password]
 
 
 def fingerprint(project: Path) -> str:

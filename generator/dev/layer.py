@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from generator.dev import packages
 from generator.dev.layout import HOST, Layout
 
 
-def document(layout: Layout, *, python: str, nginx: str | None) -> dict[str, Any]:
+def document(
+    layout: Layout, *, python: str, nginx: str | None, watching: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Return the settings that only this cluster knows.
 
     Args:
         layout: the cluster.
         python: the interpreter that runs the application.
         nginx: the nginx program, where there is one.
+        watching: the programs of the jobs that watch the platform, by section, as far as there are.
     """
     platform = {"python": python}
     if nginx is not None:
         platform["nginx"] = nginx
+    watched: dict[str, dict[str, Any]] = {
+        section: {"program": program} for section, program in (watching or {}).items()
+    }
+    for section, port in (("prometheus", layout.prometheus), ("alertmanager", layout.alertmanager)):
+        watched.setdefault(section, {})["port"] = port
     return {
+        **watched,
         "platform": platform,
         "servers": {
             "nomad": layout.nomad_address,
@@ -53,7 +65,14 @@ def write(layout: Layout) -> None:
 
     from flowrex.files import write_atomic
 
-    settings = document(layout, python=interpreter(), nginx=shutil.which("nginx"))
+    watching = {
+        section: str(found)
+        for section, program in packages.WATCHING.items()
+        if (found := packages.find(program, os.environ))
+    }
+    settings = document(
+        layout, python=interpreter(), nginx=shutil.which("nginx"), watching=watching
+    )
     text = "# Written by `flowrexctl dev up`; changes are lost.\n" + yaml.safe_dump(
         settings, sort_keys=True
     )

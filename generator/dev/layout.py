@@ -155,6 +155,16 @@ class Layout:
         return self.base + 80
 
     @property
+    def prometheus(self) -> int:
+        """Prometheus, a static port of the job."""
+        return self.base + 90
+
+    @property
+    def alertmanager(self) -> int:
+        """Alertmanager, likewise."""
+        return self.base + 93
+
+    @property
     def vault(self) -> int:
         """Vault's API."""
         return self.base + 82
@@ -216,6 +226,14 @@ class Layout:
     def environment_file(self) -> Path:
         """The layer that tells `flowrexctl` where the servers are."""
         return self.root / "environment.yaml"
+
+    def job_ports(self) -> dict[int, str]:
+        """Return the ports that jobs ask for and what each is for."""
+        return {
+            self.nginx: "the platform's entry",
+            self.prometheus: "Prometheus",
+            self.alertmanager: "Alertmanager",
+        }
 
     def ports(self) -> dict[str, dict[int, str]]:
         """Return every port that a server listens on and what it is for, by server."""

@@ -19,7 +19,9 @@ NAME = "redis"
 PROBE = "flowrex-probe"
 SNAPSHOT = "flowrex-snapshot"
 # What those who are no application may.
-RIGHTS = f"{PROBE} +ping +info; {SNAPSHOT} +ping +sync"
+# All that the exporter asks for; not CONFIG, which has passwords in it.
+_MONITORS = "+ping +info +client|setname +slowlog|get +slowlog|len +latency|latest"
+RIGHTS = f"{PROBE} +ping +info; {SNAPSHOT} +ping +sync; monitor {_MONITORS}"
 
 _SETTINGS = """\
 # Written by `flowrexctl dev up`; changes are lost.
@@ -40,20 +42,27 @@ def settings(layout: Layout) -> str:
     return _SETTINGS.format(port=layout.redis, users=layout.config(NAME, "acl"))
 
 
-def users(application: tuple[str, Secret], probe: Secret, snapshot: Secret) -> str:
+def users(
+    application: tuple[str, Secret],
+    probe: Secret,
+    snapshot: Secret,
+    monitor: tuple[str, Secret] | None = None,
+) -> str:
     """Return the ACL file: nobody without a name, the application, this tool's probe, snapshots.
 
     Args:
         application: the application's user name and password.
         probe: the password of the user that only asks whether Redis answers.
         snapshot: the password of the user that acts as a replica, and nothing else.
+        monitor: the user name and password of the job redis-exporter, where it runs.
     """
     name, password = application
+    watches = f"user {monitor[0]} on #{_digest(monitor[1])} {_MONITORS}\n" if monitor else ""
     return (
         "user default off\n"
         f"user {name} on #{_digest(password)} ~* &* +@all -@admin -@dangerous +info\n"
         f"user {PROBE} on #{_digest(probe)} +ping +info\n"
-        f"user {SNAPSHOT} on #{_digest(snapshot)} +ping +sync\n"
+        f"user {SNAPSHOT} on #{_digest(snapshot)} +ping +sync\n{watches}"
     )
 
 
@@ -84,12 +93,15 @@ def command(layout: Layout) -> Command:
     return Command(NAME, (program(), str(layout.config(NAME, "conf"))), cwd=layout.data(NAME))
 
 
-def prepare(layout: Layout, application: tuple[str, Secret]) -> None:
-    """Write Redis's settings and users."""
+def prepare(
+    layout: Layout, application: tuple[str, Secret], monitor: tuple[str, Secret] | None
+) -> None:
+    """Write Redis's settings and users; see `users`."""
     probe = secrets.password(layout.secret("redis-probe"))
     layout.data(NAME).mkdir(parents=True, exist_ok=True)
     snapshot = secrets.password(layout.secret("redis-snapshot"))
-    write_atomic(layout.config(NAME, "acl"), users(application, probe, snapshot), mode=0o600)
+    text = users(application, probe, snapshot, monitor)
+    write_atomic(layout.config(NAME, "acl"), text, mode=0o600)
     write_atomic(layout.config(NAME, "conf"), settings(layout), mode=0o600)
 
 

@@ -191,7 +191,8 @@ class _Rise:
         from generator.dev import redis
 
         def prepare() -> None:
-            redis.prepare(self._layout, configure.redis_login(target))
+            login, monitor = configure.redis_login(target), configure.redis_monitor(target)
+            redis.prepare(self._layout, login, monitor)
 
         self._supervisor.ensure(fleet.cache(self._layout, prepare))
 
@@ -278,7 +279,8 @@ def _environment(layout: Layout, project: Path) -> Environment:
 def _check_ports(record: state.ClusterState) -> None:
     """Refuse to start where somebody else holds a port; what the cluster itself left is ended."""
     layout = record.layout
-    wanted: dict[int, str] = {layout.nginx: "the platform's entry"}
+    jobs = layout.job_ports()
+    wanted = dict(jobs)
     for server, needed in layout.ports().items():
         entry = record.servers.get(server)
         if entry is None or not process.alive(entry.identity):
@@ -288,8 +290,8 @@ def _check_ports(record: state.ClusterState) -> None:
     if foreign := [holder for holder in taken if holder.pid not in ours]:
         raise ports.taken_error(foreign, wanted)
     for holder in taken:
-        # The entry's port is held by the platform's own nginx, a task of Nomad's.
-        if holder.pid is not None and holder.port != layout.nginx:
+        # A job's port is held by that job, a task of Nomad's.
+        if holder.pid is not None and holder.port not in jobs:
             process.stop(ours[holder.pid])
 
 

@@ -30,7 +30,6 @@ def settings(layout: Layout, plugins: Path | None) -> dict[str, Any]:
                 "address": f"{HOST}:{layout.vault}",
                 "cluster_address": f"{HOST}:{layout.vault_cluster}",
                 "tls_disable": True,
-                "telemetry": {"unauthenticated_metrics_access": True},
             }
         },
         "api_addr": layout.vault_address,

@@ -7,6 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flowrex.settings.declare import Duration, setting
+from generator.environment.monitoring import (
+    Alertmanager,
+    NginxExporter,
+    NodeExporter,
+    PostgresExporter,
+    Prometheus,
+    RedisExporter,
+)
+from generator.environment.task import Health, Resources
 
 _NAME = r"[a-z0-9][a-z0-9_-]*"
 _VERSION = r"[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?"
@@ -105,28 +114,6 @@ class Deploy:
     )
     lock_ttl: Duration = setting("Time after which a dead deployer's lock expires (10s to 24h).")
     lock_wait: Duration = setting("Time that a verb waits for the lock before it gives up.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resources:
-    """What one instance is given."""
-
-    cpu: int = setting("CPU share reserved, in MHz.", minimum=1)
-    memory: int = setting("Memory reserved, in MiB.", minimum=10)
-    memory_max: int = setting("Memory at which it is killed, in MiB.", minimum=10)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Health:
-    """When an instance counts as healthy."""
-
-    interval: Duration = setting("Time between two health checks.")
-    timeout: Duration = setting("Time after which an unanswered check has failed.")
-    failures: int = setting("Failed liveness checks in a row before a restart.", minimum=1)
-    grace: Duration = setting("Time after a start in which failed checks do not restart it.")
-    min_healthy_time: Duration = setting("Time that it must stay healthy to count.")
-    healthy_deadline: Duration = setting("Time in which it must have become healthy.")
-    progress_deadline: Duration = setting("Time in which one instance more must become healthy.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,3 +289,9 @@ class Environment:
     nginx: Nginx = setting("")
     migrate: Migrate = setting("")
     agent: Agent = setting("")
+    node_exporter: NodeExporter = setting("")
+    postgres_exporter: PostgresExporter = setting("")
+    redis_exporter: RedisExporter = setting("")
+    nginx_exporter: NginxExporter = setting("")
+    alertmanager: Alertmanager = setting("")
+    prometheus: Prometheus = setting("")

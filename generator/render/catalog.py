@@ -37,20 +37,33 @@ class JobTemplate:
     after_canary: tuple[str, ...] = ()
 
 
-# The schema first, since new code may need it; the entry behind what it leads to. The agent is no
-# part of a release, and comes last so that it can't hold one up.
+def _optional(name: str, kind: Kind, after: tuple[str, ...] = ()) -> JobTemplate:
+    """Return a job that an environment may switch off: its section is named like it."""
+    section = name.replace("-", "_")
+    return JobTemplate(
+        name,
+        kind,
+        lambda environment: bool(getattr(environment, section).enabled),
+        f"{section}.enabled",
+        after,
+    )
+
+
+# The schema first, since new code may need it; the entry behind what it leads to. What watches the
+# platform is no part of a release; it waits for nothing that it can do without. Nor is the agent,
+# which comes last so that it can't hold one up.
 JOBS = (
     JobTemplate("migrate", "batch"),
     JobTemplate("backend", "service", after=("migrate",)),
     JobTemplate("worker", "service", after=("migrate",), after_canary=("backend",)),
     JobTemplate("nginx", "service", after=("migrate", "backend")),
-    JobTemplate(
-        "agent",
-        "system",
-        lambda environment: environment.agent.enabled,
-        "agent.enabled",
-        after=("worker", "nginx"),
-    ),
+    _optional("node-exporter", "system"),
+    _optional("postgres-exporter", "service"),
+    _optional("redis-exporter", "service"),
+    _optional("nginx-exporter", "service", after=("nginx",)),
+    _optional("alertmanager", "service"),
+    _optional("prometheus", "service"),
+    _optional("agent", "system", after=("worker", "nginx")),
 )
 
 

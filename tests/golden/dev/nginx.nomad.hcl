@@ -227,6 +227,16 @@ http {
             proxy_pass http://backend;
         }
 
+        # This process's own numbers, likewise from inside only: for the job nginx-exporter.
+        location = /nginx/status {
+            access_log off;
+{{- range env "FLOWREX_NGINX_METRICS_ALLOW" | split " " }}
+            allow {{ . }};
+{{- end }}
+            deny all;
+            stub_status;
+        }
+
         location / {
             error_page 503 @maintenance_page;
             if ($turned_away) {

@@ -146,3 +146,10 @@ class TestTheCatalogsOrder:
     def test_a_worker_starts_beside_the_first_backend_but_after_a_canary(self) -> None:
         assert needs([])["worker"] == ("migrate",)
         assert needs(["backend"])["worker"] == ("migrate", "backend")
+
+    def test_what_watches_waits_for_nothing_that_it_can_do_without(self) -> None:
+        assert {name: needs([])[name] for name in ("prometheus", "postgres-exporter")} == {
+            "prometheus": (),
+            "postgres-exporter": (),
+        }
+        assert needs([])["nginx-exporter"] == ("nginx",)

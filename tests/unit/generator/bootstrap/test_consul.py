@@ -34,6 +34,15 @@ def test_nginx_reads_and_never_writes() -> None:
     assert set(rights("nginx").values()) == {"read"}
 
 
+def test_what_watches_reads_and_never_writes_and_sees_no_key() -> None:
+    assert rights("nginx-exporter") == {"service nginx": "read", "node_prefix ": "read"}
+    assert rights("prometheus") == {
+        "service_prefix ": "read",
+        "node_prefix ": "read",
+        "agent_prefix ": "read",
+    }
+
+
 def test_the_backend_sees_the_emergency_switch_and_writes_only_that_it_has() -> None:
     assert rights("backend") == {
         f"key {keys.EMERGENCY}": "read",
@@ -71,7 +80,7 @@ def test_a_service_may_register_itself_and_a_task_has_its_jobs_role() -> None:
 def test_a_job_named_after_an_agent_or_the_operator_has_no_role() -> None:
     _, task = rules("trading")
     named = set(re.findall(r'nomad_job_id == "([^"]+)"', task["Selector"]))
-    assert named == {"backend", "nginx", "worker"}
+    assert named == {"backend", "nginx", "nginx-exporter", "prometheus", "worker"}
     assert not named & {grant.name for grant in GRANTS if grant.token}
 
 

@@ -8,11 +8,17 @@ import requests_mock
 from flowrex.errors import ConfigurationError
 from flowrex.secret import Secret
 from flowrex.vault import VaultClient
-from generator.bootstrap import vault_auth, vault_database, vault_pki
+from generator.bootstrap import postgres_monitor, vault_auth, vault_database, vault_pki
 from generator.bootstrap.report import State
 from generator.bootstrap.vault_mounts import mount
 from generator.bootstrap.vault_policies import policies, with_mounts
-from generator.bootstrap.vault_secrets import Wanted, steps, wanted
+from generator.bootstrap.vault_secrets import (
+    ALERTMANAGER,
+    REDIS_EXPORTER,
+    Wanted,
+    steps,
+    wanted,
+)
 from generator.environment.model import Vault
 
 ADDRESS = "http://127.0.0.1:8200"
@@ -46,7 +52,8 @@ def vault() -> VaultClient:
 class TestPolicies:
     def test_each_job_with_a_login_has_a_policy_of_its_own(self) -> None:
         names = set(policies(PROJECT, USUAL))
-        assert {f"flowrex-{job}" for job in vault_auth.JOBS} <= names
+        jobs = (*vault_auth.JOBS, *vault_auth.OPTIONAL)
+        assert {f"flowrex-{job}" for job in jobs} <= names
         assert "flowrex-operator" in names
 
     def test_usual_mounts_leave_a_file_as_it_is(self) -> None:
@@ -137,6 +144,20 @@ class TestSecrets:
 
         assert made(True) - made(False) == {"redis_password"}
 
+    def test_the_exporter_of_redis_has_a_login_of_its_own_where_it_runs(self) -> None:
+        def made(local: bool) -> dict[str, bool]:
+            wishes = wanted(local=local, redis_username="x", redis_exporter=True)
+            return {w.key: w.make is not None for w in wishes if w.secret == REDIS_EXPORTER}
+
+        assert made(True) == {"username": True, "password": True}
+        assert made(False) == {"username": True, "password": False}
+        assert REDIS_EXPORTER not in {w.secret for w in wanted(local=True, redis_username="x")}
+
+    def test_where_alerts_go_is_for_a_person_to_say(self) -> None:
+        wishes = wanted(local=True, redis_username="x", alertmanager=("webhook_url",))
+        (where,) = [w for w in wishes if w.secret == ALERTMANAGER]
+        assert (where.key, where.make) == ("webhook_url", None)
+
     def test_two_generated_values_are_never_the_same(self) -> None:
         make = wanted(local=True, redis_username="x")[0].make
         assert make is not None
@@ -161,6 +182,12 @@ class TestDatabase:
         assert restoring.endswith("IN ROLE flowrex_restore")
         assert acting == 'ALTER ROLE "{{name}}" SET role = flowrex_restore'
 
+    def test_the_exporter_sees_statistics_only(self) -> None:
+        (creation,) = vault_database.role("monitor", 60, 120)["creation_statements"]
+        assert creation.endswith("IN ROLE flowrex_monitor")
+        members = next(w for w in postgres_monitor.cluster_wishes() if "memberships" in w.name)
+        assert members.statements[-1] == "GRANT pg_monitor TO flowrex_monitor"
+
     @pytest.mark.parametrize("name", ["backup", "restore"])
     def test_a_long_dump_keeps_its_login(self, name: str) -> None:
         assert vault_database.role(name, 60, 120)["max_ttl"] == 24 * 3600
@@ -184,7 +211,7 @@ class TestDatabase:
 
 
 class TestLogin:
-    @pytest.mark.parametrize("job", vault_auth.JOBS)
+    @pytest.mark.parametrize("job", [*vault_auth.JOBS, *vault_auth.OPTIONAL])
     def test_a_role_is_bound_to_its_job_its_namespace_and_its_policy(self, job: str) -> None:
         role = vault_auth.role(job, "trading")
         assert role["bound_claims"] == {"nomad_namespace": "trading", "nomad_job_id": job}
@@ -192,13 +219,10 @@ class TestLogin:
         assert role["token_policies"] == [f"flowrex-{job}"]
         assert role["token_no_default_policy"]
 
-    def test_the_agents_job_has_a_role_only_where_it_is_switched_on(self) -> None:
-        assert vault_auth.jobs(agent=False) == vault_auth.JOBS
-        assert vault_auth.jobs(agent=True) == (*vault_auth.JOBS, "agent")
-
     @pytest.mark.parametrize("check_only", [True, False])
-    def test_its_role_is_taken_away_where_it_is_switched_off(
-        self, server: requests_mock.Mocker, vault: VaultClient, check_only: bool
+    @pytest.mark.parametrize("off", vault_auth.OPTIONAL)
+    def test_a_job_that_is_switched_off_has_its_role_taken_away(
+        self, server: requests_mock.Mocker, vault: VaultClient, off: str, check_only: bool
     ) -> None:
         server.get(
             f"{ADDRESS}/v1/sys/auth",
@@ -206,19 +230,24 @@ class TestLogin:
         )
         there = {"jwt-nomad/config": vault_auth.configuration("http://nomad")} | {
             f"jwt-nomad/role/{job}": vault_auth.role(job, "default")
-            for job in vault_auth.jobs(agent=True)
+            for job in (*vault_auth.JOBS, *vault_auth.OPTIONAL)
         }
         for path, body in there.items():
             server.get(f"{ADDRESS}/v1/auth/{path}", json={"data": body})
-        server.delete(f"{ADDRESS}/v1/auth/jwt-nomad/role/agent", status_code=204)
+        server.delete(f"{ADDRESS}/v1/auth/jwt-nomad/role/{off}", status_code=204)
         *kept, last = vault_auth.steps(
-            vault, "jwt-nomad", "http://nomad", "default", check_only=check_only
+            vault,
+            "jwt-nomad",
+            "http://nomad",
+            "default",
+            optional=[job for job in vault_auth.OPTIONAL if job != off],
+            check_only=check_only,
         )
         assert {step.state for step in kept} == {State.PRESENT}
-        assert last.name == "vault jwt role agent"
+        assert last.name == f"vault jwt role {off}"
         assert last.state is (State.DIFFERS if check_only else State.UPDATED)
         deleted = [r.path for r in server.request_history if r.method == "DELETE"]
-        assert deleted == ([] if check_only else ["/v1/auth/jwt-nomad/role/agent"])
+        assert deleted == ([] if check_only else [f"/v1/auth/jwt-nomad/role/{off}"])
 
     def test_who_names_no_role_gets_none(self) -> None:
         assert vault_auth.configuration("http://nomad")["default_role"] == ""

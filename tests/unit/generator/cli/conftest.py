@@ -10,10 +10,21 @@ import pytest
 from flowrex.command import output
 from generator import access, render
 from generator.cli import context, main
-from generator.environment import Environment
+from generator.environment import Environment, load
 from generator.render import RenderedJob
+from generator.render.catalog import JOBS
 from tests.unit.generator.cli.rollout import OLD, Flowrexctl, Run, Vault
 from tests.unit.generator.rolling import Rig, rendered, spec
+
+ROOT = Path(__file__).parents[4]
+
+
+@pytest.fixture
+def dev(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Environment:
+    """The environment dev with nothing but what a release consists of."""
+    monkeypatch.setenv("FLOWREX_DEV_DIR", str(tmp_path / "none"))
+    off = [f"{job.switch}=false" for job in JOBS if job.switch]
+    return load(ROOT, "dev", overrides=off)
 
 
 @pytest.fixture

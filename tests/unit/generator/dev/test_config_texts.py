@@ -95,6 +95,16 @@ def test_redis_lets_nobody_in_without_a_name_and_keeps_no_password() -> None:
     assert "-@admin -@dangerous" in text
 
 
+def test_redis_shows_its_exporter_how_it_is_and_neither_keys_nor_passwords() -> None:
+    secrets = (Secret("pass-two"), Secret("pass-three"), ("watcher", Secret("pass-four")))
+    text = redis.users(("flowrex", Secret("pass-one")), *secrets)
+    (line,) = [one for one in text.splitlines() if one.startswith("user watcher ")]
+    assert "pass-four" not in text
+    assert "~" not in line
+    assert "&" not in line
+    assert not re.search(r"\+@|\+config|\+get |\+acl|allkeys", line)
+
+
 def test_redis_keeps_snapshots_and_the_append_only_file() -> None:
     lines = redis.settings(LAYOUT).splitlines()
     assert "appendonly yes" in lines

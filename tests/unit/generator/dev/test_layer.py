@@ -32,3 +32,15 @@ def test_tasks_run_on_the_interpreter_under_the_virtual_environment() -> None:
 
 def test_without_nginx_its_path_is_left_to_the_environment() -> None:
     assert "nginx" not in layer.document(LAYOUT, python="/p", nginx=None)["platform"]
+
+
+def test_what_watches_is_started_from_where_this_machine_has_it() -> None:
+    document = layer.document(
+        LAYOUT,
+        python="/p",
+        nginx=None,
+        watching={"prometheus": "/opt/p", "node_exporter": "/opt/n"},
+    )
+    assert document["prometheus"] == {"program": "/opt/p", "port": 26090}
+    assert document["node_exporter"] == {"program": "/opt/n"}
+    assert document["alertmanager"] == {"port": 26093}

@@ -12,7 +12,7 @@ def all_ports(layout: Layout) -> list[int]:
     dynamic = [
         port for node in layout.nodes for port in range(node.dynamic[0], node.dynamic[1] + 1)
     ]
-    return [*fixed, layout.nginx, *dynamic]
+    return [*fixed, *layout.job_ports(), *dynamic]
 
 
 def test_no_port_is_used_twice() -> None:
@@ -34,6 +34,8 @@ def test_the_largest_cluster_stays_within_its_span() -> None:
         ("s3", 70),
         ("s3_tls", 71),
         ("nginx", 80),
+        ("prometheus", 90),
+        ("alertmanager", 93),
         ("vault", 82),
     ],
 )

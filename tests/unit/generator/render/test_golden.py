@@ -19,19 +19,22 @@ GOLDEN = ROOT / "tests" / "golden"
 NOWHERE = {"FLOWREX_DEV_DIR": "/nonexistent"}
 
 
+# The artifact's checksum comes from a build; here it is as good as any.
+ENVIRONMENTS = {
+    name: load(ROOT, name, overrides=[f"release.checksum={'0' * 64}"], environ=NOWHERE)
+    for name in names(ROOT)
+}
 # An environment and the optional jobs that it does not have: what they would be there.
 OPTIONAL = {
     f"{environment}-{job.name}": (environment, job)
     for environment in ("dev", "prod")
     for job in JOBS
-    if job.switch
+    if not job.on(ENVIRONMENTS[environment])
 }
 
 
 def rendered(environment: str) -> dict[str, str]:
-    # The artifact's checksum comes from a build; here it is as good as any.
-    overrides = [f"release.checksum={'0' * 64}"]
-    settings = load(ROOT, environment, overrides=overrides, environ=NOWHERE)
+    settings = ENVIRONMENTS[environment]
     return {job.name: job.hcl for job in render_jobs(settings, ROOT)}
 
 
@@ -64,7 +67,10 @@ def test_optional_jobs_are_as_they_were_reviewed(name: str) -> None:
 def test_no_golden_file_is_left_over() -> None:
     found = {str(path.relative_to(GOLDEN)) for path in GOLDEN.rglob("*.hcl")}
     expected = {
-        f"{name}/{job.name}.nomad.hcl" for name in names(ROOT) for job in JOBS if not job.switch
+        f"{name}/{job.name}.nomad.hcl"
+        for name, settings in ENVIRONMENTS.items()
+        for job in JOBS
+        if job.on(settings)
     }
     expected |= {f"{name}/{job.name}.nomad.hcl" for name, (_, job) in OPTIONAL.items()}
     assert found == expected

@@ -16,6 +16,14 @@ from generator.render import render_jobs, select
 ROOT = Path(__file__).parents[4]
 AGENT = ("agent.enabled=true", f"agent.checksum={'1' * 64}")
 NOWHERE = {"FLOWREX_DEV_DIR": "/nonexistent"}
+WATCHING = [
+    "node-exporter",
+    "postgres-exporter",
+    "redis-exporter",
+    "nginx-exporter",
+    "alertmanager",
+    "prometheus",
+]
 
 
 @pytest.fixture
@@ -33,7 +41,7 @@ def render(project: Path, environment: str = "prod", *overrides: str) -> dict[st
 
 
 def test_jobs_come_in_the_order_in_which_they_are_deployed(project: Path) -> None:
-    assert list(render(project)) == ["migrate", "backend", "worker", "nginx"]
+    assert list(render(project)) == ["migrate", "backend", "worker", "nginx", *WATCHING]
     chosen = select(load(project, "prod"), ["nginx", "migrate"])
     assert [job.name for job in chosen] == ["migrate", "nginx"]
 
@@ -51,6 +59,12 @@ def test_an_optional_job_that_is_off_is_refused_and_its_switch_named(project: Pa
     with pytest.raises(UsageError, match="the job agent is switched off in prod") as caught:
         select(load(project, "prod"), ["agent"])
     assert "agent.enabled: true in jobs/environments/prod.yaml" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", WATCHING)
+def test_each_job_that_watches_can_be_switched_off(project: Path, name: str) -> None:
+    switch = f"{name.replace('-', '_')}.enabled=false"
+    assert list(render(project, "prod", switch)) == [one for one in render(project) if one != name]
 
 
 def test_a_setting_that_no_one_declared_is_an_error_with_its_line(project: Path) -> None:

@@ -1,0 +1,98 @@
+# nginx, by its own page of numbers. Each instance looks at the nginx of its own number in Consul.
+job "nginx-exporter" {
+  region      = "global"
+  namespace   = "default"
+  datacenters = ["dc1"]
+  node_pool   = "default"
+  type        = "service"
+
+  update {
+    canary            = 0
+    max_parallel      = 1
+    health_check      = "checks"
+    min_healthy_time  = "1s"
+    healthy_deadline  = "60s"
+    progress_deadline = "90s"
+    auto_revert       = true
+    auto_promote      = false
+  }
+
+  group "nginx-exporter" {
+    count = 1
+
+    network {
+      port "http" {}
+    }
+
+    # Again and again: what it looks at may be away for long.
+    restart {
+      attempts = 3
+      interval = "5m"
+      delay    = "5s"
+      mode     = "delay"
+    }
+
+    service {
+      name     = "nginx-exporter"
+      provider = "consul"
+      port     = "http"
+
+      check {
+        name     = "live"
+        type     = "http"
+        path     = "/"
+        interval = "1s"
+        timeout  = "3s"
+
+        check_restart {
+          limit = 3
+          grace = "30s"
+        }
+      }
+    }
+
+    task "nginx-exporter" {
+      driver       = "raw_exec"
+      user         = "nobody"
+      kill_signal  = "SIGTERM"
+      kill_timeout = "10s"
+
+      config {
+        command = "/usr/bin/prometheus-nginx-exporter"
+
+        args = [
+          "-nginx.retries=1000",
+          "-nginx.retry-interval=2s",
+          "-web.listen-address=${NOMAD_IP_http}:${NOMAD_PORT_http}",
+        ]
+      }
+
+      # Its token may find nginx in Consul; Nomad uses it for the template below.
+      consul {}
+
+      template {
+        destination          = "${NOMAD_SECRETS_DIR}/target.env"
+        env                  = true
+        change_mode          = "restart"
+        perms                = "600"
+        uid                  = 65534
+        gid                  = 65534
+        error_on_missing_key = true
+
+        data = <<TARGET
+{{ $address := "127.0.0.1:9" -}}
+{{ range $index, $one := service "nginx|any" -}}
+{{ if eq (printf "%d" $index) (env "NOMAD_ALLOC_INDEX") }}{{ $address = printf "%s:%d" $one.Address $one.Port }}{{ end -}}
+{{ end -}}
+SCRAPE_URI=http://{{ $address }}/nginx/status
+TARGET
+      }
+
+      resources {
+        cpu        = 20
+        memory     = 32
+        memory_max = 128
+      }
+    }
+  }
+}
