@@ -63,9 +63,10 @@ def repository(cluster: Cluster) -> Iterator[str]:
 
 
 def test_a_healthy_platform_passes_what_can_be_seen_of_it(cluster: Cluster) -> None:
-    found = looked(cluster, *asked("health", "backups"), *always("limits", "caps"))
+    wanted = [*asked("health", "backups", "monitoring"), *always("limits", "caps")]
+    found = looked(cluster, *wanted)
     assert {name: one["verdict"] for name, one in found.items()} == dict.fromkeys(
-        ("health", "backups", "limits", "caps"), "passed"
+        ("health", "backups", "monitoring", "limits", "caps"), "passed"
     )
     assert any("order_cap" in line for line in found["caps"]["evidence"])
 

@@ -112,7 +112,7 @@ def test_no_secret_is_in_what_nomad_and_consul_keep(
 ) -> None:
     kept = {
         f"job {name}": json.dumps(cluster.nomad(f"job/{name}/versions")).encode()
-        for name in ("migrate", "backend", "worker", "nginx")
+        for name in (job["ID"] for job in cluster.nomad("jobs"))
     }
     kept["allocations"] = json.dumps(cluster.nomad("allocations?task_states=true")).encode()
     kept["deployments"] = json.dumps(cluster.nomad("deployments")).encode()

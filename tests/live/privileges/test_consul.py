@@ -146,12 +146,23 @@ GRANTED = {
         "open a session",
     },
     "task:nginx": {"read the emergency switch", "read the maintenance switch"},
+    "task:nginx-exporter": set(),
+    # Of what Consul's agent tells about itself its metrics are a part.
+    "task:prometheus": {"read its agent"},
     "service:backend": {"register backend"},
     "service:nginx": {"register nginx"},
 }
 
 # Lists are not refused, they leave out what the token may not see.
-SEES_SERVICES = {"operator", "agent", "nomad", "task:nginx", "service:backend", "service:nginx"}
+SEES_SERVICES = {
+    "operator",
+    "agent",
+    "nomad",
+    "task:nginx",
+    "task:prometheus",
+    "service:backend",
+    "service:nginx",
+}
 
 
 @pytest.mark.parametrize("role", GRANTED)
@@ -170,6 +181,15 @@ def test_a_role_reaches_what_it_needs_and_nothing_else(
 @pytest.mark.parametrize("role", GRANTED)
 def test_services_are_seen_by_those_who_look_for_them(consul_as: Roles, role: str) -> None:
     assert bool(consul_as(role).services("consul")) == (role in SEES_SERVICES)
+
+
+def test_the_exporter_of_nginx_finds_nginx_and_nothing_else(
+    target: Target, consul_as: Roles
+) -> None:
+    exporter = consul_as("task:nginx-exporter")
+    seen = {name for name in ("nginx", "backend", "worker") if exporter.services(name)}
+    assert seen == {"nginx"}
+    assert target.consul.services("backend")
 
 
 @pytest.mark.parametrize("role", GRANTED)
@@ -201,6 +221,7 @@ def test_nobody_is_nobody(target: Target, action: str) -> None:
         pytest.param("operator", {}, id="a job named after the operator"),
         pytest.param("agent", {}, id="a job named after the nodes' agents"),
         pytest.param("migrate", {}, id="a job that reads nothing in Consul"),
+        pytest.param("postgres-exporter", {}, id="a job that only registers its service"),
         pytest.param("backend", {"nomad_namespace": "other"}, id="another namespace"),
         pytest.param(
             "backend",

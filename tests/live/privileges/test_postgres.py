@@ -108,6 +108,59 @@ def test_the_migrations_are_refused_what_is_not_the_schema(migrate: Server, stat
     assert type(caught.value) is PermissionRefused, caught.value.message
 
 
+ALLOWED_TO_MONITOR = [
+    "SELECT * FROM pg_stat_activity",
+    "SELECT * FROM pg_settings",
+    "SELECT * FROM pg_stat_replication",
+    "SELECT pg_database_size('flowrex')",
+    "SELECT * FROM pg_ls_waldir()",
+]
+
+REFUSED_TO_MONITOR = [
+    "CREATE TABLE mine (x int)",
+    "CREATE ROLE mine",
+    "CREATE DATABASE mine",
+    "SELECT * FROM pg_authid",
+    "SELECT pg_read_file('postgresql.conf')",
+    "SELECT pg_reload_conf()",
+    "SELECT pg_switch_wal()",
+    "SELECT pg_backup_start('mine')",
+    "COPY (SELECT 1) TO PROGRAM 'true'",
+    "SET ROLE flowrex_app",
+    "SET ROLE flowrex_owner",
+    "SET ROLE pg_signal_backend",
+    "ALTER SYSTEM SET log_statement = 'all'",
+]
+
+
+@pytest.fixture(scope="module")
+def monitor(database_login: Callable[[str], Login]) -> Iterator[Server]:
+    """The connection of the job postgres-exporter, to the database that no restore replaces."""
+    login = database_login("monitor")
+    with Server(login.dsn, database="postgres") as server:
+        yield server
+
+
+@pytest.mark.parametrize("statement", ALLOWED_TO_MONITOR)
+def test_who_monitors_sees_statistics(monitor: Server, statement: str) -> None:
+    monitor.execute(statement)
+
+
+@pytest.mark.parametrize("statement", REFUSED_TO_MONITOR)
+def test_who_monitors_is_refused_everything_else(monitor: Server, statement: str) -> None:
+    with pytest.raises(ServerRefused) as caught:
+        monitor.execute(statement, transactional=False)
+    assert type(caught.value) is PermissionRefused, caught.value.message
+
+
+@pytest.mark.parametrize("database", ["flowrex", "template1"])
+def test_who_monitors_reaches_no_database_with_rows(
+    database_login: Callable[[str], Login], database: str
+) -> None:
+    with pytest.raises(PermissionRefused, match="CONNECT"):
+        Server(database_login("monitor").dsn, database=database)
+
+
 @pytest.mark.parametrize("role", ["backend", "migrate", "worker"])
 @pytest.mark.parametrize("database", ["postgres", "template1"])
 def test_no_login_reaches_another_database(

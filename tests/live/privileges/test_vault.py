@@ -28,6 +28,10 @@ GRANTED = {
     "migrate": OF_A_TOKEN | KEEPING_A_LEASE | {"database/creds/migrate": ["read"]},
     "worker": OF_A_TOKEN | KEEPING_A_LEASE | {"database/creds/worker": ["read"]},
     "nginx": OF_A_TOKEN | {"kv/data/flowrex/nginx": ["read"]},
+    "postgres-exporter": OF_A_TOKEN | KEEPING_A_LEASE | {"database/creds/monitor": ["read"]},
+    "redis-exporter": OF_A_TOKEN | {"kv/data/flowrex/redis-exporter": ["read"]},
+    "alertmanager": OF_A_TOKEN | {"kv/data/flowrex/alertmanager": ["read"]},
+    "prometheus": OF_A_TOKEN | {"sys/metrics": ["read"]},
     "agent": OF_A_TOKEN
     | KEEPING_A_LEASE
     | {
@@ -47,15 +51,19 @@ GRANTED = {
         "kv/metadata/flowrex/nginx": ["list", "read"],
         "kv/metadata/flowrex/agent": ["list", "read"],
         "kv/metadata/flowrex/physical": ["list", "read"],
+        "kv/metadata/flowrex/redis-exporter": ["list", "read"],
+        "kv/metadata/flowrex/alertmanager": ["list", "read"],
         "database/roles/backend": ["read"],
         "database/roles/migrate": ["read"],
     },
 }
 
+WITH_A_LOGIN = (*vault_auth.JOBS, *vault_auth.OPTIONAL)
+
 # As a job it may do what it may as a unit, and nothing else.
 GRANTED["job:agent"] = GRANTED["agent"]
 
-WITH_SECRETS = ("backend", "nginx", "agent", "physical")
+WITH_SECRETS = ("backend", "nginx", "agent", "physical", "redis-exporter", "alertmanager")
 
 OUR_PATHS = [
     *(f"kv/{kind}/flowrex/{who}" for kind in ("data", "metadata") for who in WITH_SECRETS),
@@ -82,7 +90,7 @@ OUR_PATHS = [
     *("sys/policies/acl/flowrex-backend", "sys/seal", "sys/raw/core", "sys/audit", "sys/mounts/kv"),
     *("sys/storage/raft/snapshot", "sys/storage/raft/snapshot-force"),
     *("auth/token/create", "auth/token/create-orphan", "identity/entity", "cubbyhole/mine"),
-    *(f"auth/jwt-nomad/role/{job}" for job in vault_auth.jobs(agent=True)),
+    *(f"auth/jwt-nomad/role/{job}" for job in WITH_A_LOGIN),
     *("auth/approle/role/agent", "auth/approle/role/agent/secret-id"),
 ]
 
@@ -91,13 +99,17 @@ READS = [
     "kv/data/flowrex/nginx",
     "kv/data/flowrex/agent",
     "kv/data/flowrex/physical",
+    "kv/data/flowrex/redis-exporter",
+    "kv/data/flowrex/alertmanager",
     "kv/data/flowrex/other",
     "kv/metadata/flowrex/backend",
     "database/creds/backend",
     "database/creds/migrate",
     "database/creds/worker",
+    "database/creds/monitor",
     "database/roles/backend",
     "database/config/flowrex",
+    "sys/metrics",
     "pki/roles/internal",
     "sys/mounts",
     "sys/auth",
@@ -190,7 +202,7 @@ def test_the_backend_has_the_secrets_that_its_job_reads(
     assert len(found["jwt_secret_key"].reveal()) >= 32
 
 
-@pytest.mark.parametrize("job", vault_auth.jobs(agent=True))
+@pytest.mark.parametrize("job", WITH_A_LOGIN)
 @pytest.mark.parametrize(
     "claims",
     [
@@ -215,7 +227,7 @@ def test_a_job_named_after_the_agents_has_no_role_while_they_run_as_units(target
     assert target.vault.read("auth/jwt-nomad/role/agent") is None
 
 
-@pytest.mark.parametrize("job", vault_auth.JOBS)
+@pytest.mark.parametrize("job", [job for job in WITH_A_LOGIN if job != "agent"])
 def test_no_other_job_logs_in_as_the_agent(target: Target, identities: Signer, job: str) -> None:
     identity = identities.identity(vault_auth.AUDIENCE, job)
     with pytest.raises(ServerRefused):
