@@ -16,7 +16,7 @@ from tests.cluster import eventually
 from tests.contract.own import free_ports
 
 # `archive_timeout` is 30 s, and a busy machine may need a second attempt at a push.
-BY_ITSELF_S = 180
+BY_ITSELF_S = 600
 
 
 @pytest.fixture(scope="module")
