@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from flowrex.errors import DeploymentFailed, PermissionRefused, ServerUnreachable
 from flowrex.nomad import Deployment, Evaluation, IndexConflict, JobVersion
-from generator import batch
+from generator import batch, scaled
 from generator.facts import Facts
 from generator.failure import failed, given_up, see_revert
 from generator.plan import Action, service_action
@@ -31,12 +31,14 @@ class Step:
         index: the modify index that the job must have; 0: it must not exist.
         previous: the version that was current at that index.
         action: what to do, as planned.
+        counts: group to the count that it keeps, whatever the spec says; see `generator.scaled`.
     """
 
     job: RenderedJob
     index: int
     previous: int | None
     action: Action
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,25 +91,46 @@ def deploy(watch: Watch, step: Step, *, promote: bool) -> Outcome:
     return follow_service(watch, current, evaluation_id, previous=step.previous, promote=promote)
 
 
-def as_planned(watch: Watch, steps: Sequence[Step]) -> None:
+def as_planned(watch: Watch, steps: Sequence[Step]) -> list[Step]:
     """Refuse a run of which one job has changed, before any other is touched.
+
+    Returns:
+        The steps, those of jobs whose counts alone were changed at their new index.
 
     Raises:
         StalePlan: a job is no longer what it was when it was planned.
     """
-    for step in steps:
-        name = step.job.name
-        current = watch.ask(name, watch.nomad.jobs.find, name)
-        if (current.job_modify_index if current else 0) != step.index:
-            raise stale(watch.nomad, watch.environment, name, step.index)
+    return [_at_plan(watch, step)[0] for step in steps]
+
+
+def _at_plan(watch: Watch, step: Step) -> tuple[Step, JobVersion | None]:
+    """Return the step and the job's version now; see `as_planned`."""
+    name = step.job.name
+    current = watch.ask(name, watch.nomad.jobs.find, name)
+    if (current.job_modify_index if current else 0) == step.index:
+        return step, current
+    found = scaled.since(watch.nomad, name, step.index) if current and step.index else None
+    if found is None or not _keeps(watch, step, found):
+        raise stale(watch.nomad, watch.environment, name, step.index)
+    watch.tell(Event(name, "scaled", found.sentence()))
+    now = found.current
+    kept = replace(step, index=now.job_modify_index, previous=now.version, counts=found.now)
+    return kept, now
+
+
+def _keeps(watch: Watch, step: Step, found: scaled.Scaled) -> bool:
+    """Tell whether a plan leaves the counts alone; one that sets a count wants another one."""
+    if step.counts:
+        return True  # found out before
+    planned = watch.nomad.jobs.parse(step.job.hcl).get("TaskGroups") or ()
+    return all(found.before.get(one["Name"], one["Count"]) == one["Count"] for one in planned)
 
 
 def unchanged(watch: Watch, step: Step) -> JobVersion:
     """Return the job's version, if it is still the planned one."""
-    name = step.job.name
-    current = watch.ask(name, watch.nomad.jobs.find, name)
-    if current is None or current.job_modify_index != step.index:
-        raise stale(watch.nomad, watch.environment, name, step.index)
+    _, current = _at_plan(watch, step)
+    if current is None:
+        raise stale(watch.nomad, watch.environment, step.job.name, step.index)
     return current
 
 
@@ -120,11 +143,14 @@ def submit(watch: Watch, step: Step) -> tuple[JobVersion, str]:
     Raises:
         StalePlan: the job is at another index.
     """
-    spec = watch.nomad.jobs.parse(step.job.hcl)
+    spec = scaled.counted(watch.nomad.jobs.parse(step.job.hcl), step.counts)
     try:
         submitted = watch.nomad.jobs.register(spec, expected_index=step.index, source=step.job.hcl)
     except IndexConflict as error:
-        raise stale(watch.nomad, watch.environment, step.job.name, step.index) from error
+        again, _ = _at_plan(watch, step)
+        if again == step:
+            raise stale(watch.nomad, watch.environment, step.job.name, step.index) from error
+        return submit(watch, again)
     current = version_at(watch, step.job.name, submitted.index)
     details = {"version": current.version, "evaluation": submitted.evaluation_id}
     text = f"version {current.version} submitted"

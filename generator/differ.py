@@ -46,6 +46,11 @@ class Change:
         """Whether it is better shown line by line."""
         return "\n" in self.old or "\n" in self.new
 
+    @property
+    def is_count(self) -> bool:
+        """Whether it changes how many allocations a group has, and nothing of them."""
+        return self.path == ("count",) and self.kind == "edited" and self.task is None
+
     def lines(self) -> list[str]:
         """Return a unified diff of the two texts, secrets masked."""
         old, new = (mask.shapes(text).splitlines() for text in (self.old, self.new))
@@ -57,6 +62,11 @@ class Change:
         name = self.path[-1]
         old, new = (readable(name, mask.value(name, text)) for text in (self.old, self.new))
         return old, new
+
+
+def counts_only(found: Sequence[Change]) -> bool:
+    """Tell whether there are changes, of counts and of nothing else."""
+    return bool(found) and all(change.is_count for change in found)
 
 
 def changes(diff: Raw) -> tuple[Change, ...]:

@@ -58,6 +58,7 @@ class Release:
         revision: the commit of the project's folder, `+changes` where files differed from it.
         plan: the hash of the plan that was carried out, as `plan` prints it.
         completes: the run whose canary it promoted or gave up.
+        back_to: the release that a rollback went back to, where it was one.
         stands: each job of the environment to the version that is there when it ended: `version`,
             `index` (its modify index, which no other version of any job has), `release`, `stable`,
             and `code` (checksums of artifacts and names of images).
@@ -81,6 +82,7 @@ class Release:
     revision: str | None = None
     plan: str | None = None
     completes: str | None = None
+    back_to: str | None = None
     stands: Mapping[str, Stand] = field(default_factory=dict)
     schema: Mapping[str, Any] | None = None
     backup: str | None = None
@@ -117,6 +119,7 @@ class Recorder:
         history: int,
         origin: Origin | None = None,
         plan: str | None = None,
+        back_to: str | None = None,
         stands: Mapping[str, Stand] | None = None,
     ) -> None:
         """Write the first record.
@@ -130,6 +133,7 @@ class Recorder:
             history: how many records are kept.
             origin: why, and from what.
             plan: the hash of the plan that is carried out.
+            back_to: the release that a rollback goes back to.
             stands: what there is of each job before anything is changed.
         """
         moment = _now()
@@ -149,6 +153,7 @@ class Recorder:
             revision=origin.revision,
             plan=plan,
             completes=completes,
+            back_to=back_to,
             stands=dict(stands or {}),
             schema=schema,
         )

@@ -60,7 +60,12 @@ class Setup:
 
 @contextmanager
 def under_lock(
-    setup: Setup, kind: Kind, version: str | None, *, plan: str | None = None
+    setup: Setup,
+    kind: Kind,
+    version: str | None,
+    *,
+    plan: str | None = None,
+    back_to: str | None = None,
 ) -> Iterator[tuple[Watch, Recorder]]:
     """Hold the lock and keep a record for the length of a block.
 
@@ -69,6 +74,7 @@ def under_lock(
         kind: the verb.
         version: the application's version, where the run is about one.
         plan: the hash of the plan that is carried out.
+        back_to: the release that a rollback goes back to.
 
     Yields:
         The watch, whose guard knows the lock, and the record.
@@ -97,6 +103,7 @@ def under_lock(
             history=environment.release.history,
             origin=setup.origin,
             plan=plan,
+            back_to=back_to,
             stands=keeping.stands(setup.nomad, names),
         )
         watch = Watch(
@@ -202,8 +209,8 @@ def run(
     progress = Progress(steps, needs(updated))
     plan = planfile.content_hash(setup.environment.name, version, steps)
     with under_lock(setup, "run", version, plan=plan) as (watch, recorder):
-        as_planned(watch, steps)
-        prepare(steps, recorder)
+        progress.steps = as_planned(watch, steps)
+        prepare(progress.steps, recorder)
 
         def act(step: Step, go_on: Callable[[], None]) -> Outcome:
             def guard() -> None:

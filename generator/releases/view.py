@@ -56,7 +56,7 @@ def sentences(record: Release, records: Sequence[Release], holder: Holder | None
     yield f"{record.id}: {record.kind}{version}, {outcome(record, records, holder)}"
     yield f"started   {record.started} by {record.who}"
     yield f"ended     {record.ended or '-'}"
-    for name in ("reason", "revision", "plan", "completes", "backup"):
+    for name in ("reason", "revision", "plan", "completes", "back_to", "backup"):
         if said := getattr(record, name):
             yield f"{name:9} {said}"
     if (schema := record.known_schema) is not None:
