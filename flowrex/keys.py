@@ -38,8 +38,8 @@ DESCRIPTIONS = {
     f"{LOCKS}flatten": "Held by the worker that cancels orders and closes positions.",
     f"{RELEASES}<env>/<id>": "One release's record: who, when, why, from which revision and plan, "
     "which job versions, and how it ended.",
-    f"{CHANGES}<env>/<id>": "Who switched the emergency on or off, or restored a backup: the verb, "
-    "the reason, the person, and how it ended.",
+    f"{CHANGES}<env>/<id>": "Who switched the emergency on or off, restored a backup or "
+    "took a lock away: the verb, the reason, the person, and how it ended.",
     f"{RESTORES}<env>": "How far a restore is: the jobs that it stopped with their versions, and "
     "the request to the agent; gone once it has ended.",
     f"{AGENTS}<node>": "What the agent of a node last did, how far behind it is, and what fails.",

@@ -81,10 +81,11 @@ class LockLost(LockHeld):
 
 def holder(consul: ConsulClient, environment: str) -> Holder | None:
     """Return who holds an environment's lock, or None."""
-    return _holder(consul.kv_get(keys.deploy_lock(environment)))
+    return holder_of(consul.kv_get(keys.deploy_lock(environment)))
 
 
-def _holder(entry: KVEntry | None) -> Holder | None:
+def holder_of(entry: KVEntry | None) -> Holder | None:
+    """Return who holds a lock by its key's entry, or None."""
     if entry is None or not entry.session:
         return None
     try:
@@ -218,7 +219,7 @@ def _acquire(
     told, index = False, 0
     while not consul.kv_put(key, mine, acquire=session):
         entry, index = consul.kv_wait(key, index, max(0.1, min(_WAIT_STEP_S, wait_s)))
-        current = _holder(entry)
+        current = holder_of(entry)
         environment = _environment(key)
         if time.monotonic() >= end:
             raise LockHeld(
