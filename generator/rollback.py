@@ -17,6 +17,9 @@ from generator.standing import Standing, release_of, standings
 from generator.trace import version_at
 from generator.watch import Event, Watch
 
+# A job and the version that it is to go back to; None: its canary is given up.
+Target = tuple[Standing, JobVersion | None]
+
 # What Nomad changes in a job by itself, and what says nothing about what runs.
 _VOLATILE = {
     "Version",
@@ -35,9 +38,16 @@ _VOLATILE = {
 }
 
 
-def fingerprint(spec: Mapping[str, Any]) -> str:
-    """Return a text that is the same for two versions that run the same."""
+def fingerprint(spec: Mapping[str, Any], *, counts: bool = False) -> str:
+    """Return a text that is the same for two versions that run the same.
+
+    Args:
+        spec: of a version.
+        counts: whether how many allocations it wants counts; who scales a job changes that alone.
+    """
     kept = {name: value for name, value in spec.items() if name not in _VOLATILE}
+    if not counts and "TaskGroups" in kept:
+        kept["TaskGroups"] = [{**group, "Count": None} for group in kept["TaskGroups"] or ()]
     return json.dumps(_settled(kept), sort_keys=True)
 
 
@@ -89,19 +99,15 @@ def named(versions: Sequence[JobVersion], to: str) -> JobVersion | None:
 
 
 def rollback(setup: Setup, names: Sequence[str], *, to: str | None, chosen: bool) -> list[Outcome]:
-    """Bring earlier versions back.
+    """Bring earlier versions back; see `choose` and `go_back`."""
+    return go_back(setup, choose(setup, names, to=to, chosen=chosen), to)
 
-    Args:
-        setup: whom to ask and to tell.
-        names: the services to look at, in the order of deployment.
-        to: a version's number, tag or release; None: the last one that was healthy.
-        chosen: whether the person named the jobs.
 
-    Returns:
-        What became of each job that was rolled back; in the reverse of the order of deployment.
+def services(setup: Setup, names: Sequence[str]) -> list[Standing]:
+    """Return how the jobs stand that can be rolled back: those that are there, but batch jobs.
 
     Raises:
-        UsageError: there is no such version, or no earlier one that was healthy.
+        UsageError: there is none.
     """
     found = [
         one
@@ -110,18 +116,45 @@ def rollback(setup: Setup, names: Sequence[str], *, to: str | None, chosen: bool
     ]
     if not found:
         raise UsageError(f"{', '.join(names)}: nothing is deployed that could be rolled back")
-    targets = (
-        _to_named(setup, found, to, chosen=chosen) if to else _to_healthy(setup, found, chosen)
-    )
-    with under_lock(setup, "rollback", to) as (watch, recorder):
+    return found
+
+
+def choose(setup: Setup, names: Sequence[str], *, to: str | None, chosen: bool) -> list[Target]:
+    """Find out what a rollback of single jobs goes back to.
+
+    Args:
+        setup: whom to ask.
+        names: the services to look at, in the order of deployment.
+        to: a version's number, tag or release; None: the last one that was healthy.
+        chosen: whether the person named the jobs.
+
+    Raises:
+        UsageError: there is no such version, or no earlier one that was healthy.
+    """
+    found = services(setup, names)
+    return _to_named(setup, found, to, chosen=chosen) if to else _to_healthy(setup, found, chosen)
+
+
+def go_back(
+    setup: Setup, targets: Sequence[Target], version: str | None, *, release_id: str | None = None
+) -> list[Outcome]:
+    """Bring each job to its target, in the reverse of the order of deployment.
+
+    Args:
+        setup: whom to ask and to tell.
+        targets: in the order of deployment.
+        version: the application's version that this comes to, for the record.
+        release_id: the release that this goes back to, for the record.
+
+    Returns:
+        What became of each job.
+    """
+    with under_lock(setup, "rollback", version, back_to=release_id) as (watch, recorder):
         outcomes = []
         for standing, target in reversed(targets):
             outcomes.append(_roll_back(watch, standing, target))
             keeping.note(watch, recorder, outcomes[-1])
     return outcomes
-
-
-Target = tuple[Standing, JobVersion | None]
 
 
 def _to_healthy(setup: Setup, found: Sequence[Standing], chosen: bool) -> list[Target]:
@@ -163,7 +196,7 @@ def _of_last_release(setup: Setup, found: Sequence[Standing]) -> Sequence[Standi
 def _still(standing: Standing, number: object) -> bool:
     """Whether a job is at a version, or at one that runs the same, as after a failed release."""
     there = next((one for one in standing.versions if one.version == number), None)
-    return there is not None and _runs(standing, there)
+    return there is not None and runs(standing, there)
 
 
 def _index(standing: Standing) -> int:
@@ -187,7 +220,7 @@ def _to_named(setup: Setup, found: Sequence[Standing], to: str, *, chosen: bool)
     wanted: list[Target] = [
         (one, version)
         for one, version in targets
-        if version is not None and not _runs(one, version)
+        if version is not None and not runs(one, version, counts=True)
     ]
     if not wanted:
         raise UsageError(
@@ -196,13 +229,14 @@ def _to_named(setup: Setup, found: Sequence[Standing], to: str, *, chosen: bool)
     return wanted
 
 
-def _runs(standing: Standing, version: JobVersion) -> bool:
+def runs(standing: Standing, version: JobVersion, *, counts: bool = False) -> bool:
+    """Tell whether a job runs a version, or one that is the same; see `fingerprint`."""
     current = standing.current
     return (
         current is not None
         and not current.stop
         and not standing.canary_waits
-        and fingerprint(current.spec) == fingerprint(version.spec)
+        and fingerprint(current.spec, counts=counts) == fingerprint(version.spec, counts=counts)
     )
 
 

@@ -27,6 +27,8 @@ VERBS = {
     "rollback": "Bring an earlier version back.",
     "releases": "List what was released, show what is in it, or compare two.",
     "status": "Show what runs, what waits and what to type next.",
+    "drift": "Compare what runs with what would be rendered now.",
+    "unlock": "Free the deployment lock, where its holder can't any more.",
     "logs": "Show a job's log.",
     "agents": "Show every node's agent, what it is behind with and what fails.",
     "backup": "Take, show, prove and keep the database's backups.",
@@ -56,7 +58,7 @@ def group() -> None:
     \b
     Exit status:
       0  done                             5  deployment failed or reverted
-      1  a bug (or changes, see plan)     6  a server can't be reached, or refuses
+      1  a bug (plan, drift: changes)     6  a server can't be reached, or refuses
       2  usage                            7  refused by a hard stop
       3  configuration or rendering       8  the lock is held
       4  stale plan                       9  canary ready and waiting

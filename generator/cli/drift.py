@@ -1,0 +1,66 @@
+"""`flowrexctl drift`."""
+
+from __future__ import annotations
+
+import click
+
+from flowrex.command import output
+from flowrex.errors import FlowrexError
+from generator.cli import DETAILED_ERROR, context
+from generator.cli.options import environment_options
+from generator.cli.telling import styled
+
+_DRIFT = 1
+
+
+@click.command("drift")
+@environment_options
+@click.argument("jobs", metavar="[JOB]...", nargs=-1)
+@click.option("--counts", is_flag=True, help="Let a count that alone differs be drift as well.")
+@click.option("--only-ours", is_flag=True, help="Leave out jobs that no template of ENV makes.")
+@click.option(
+    "--detailed-exitcode",
+    is_flag=True,
+    help="Exit 0 without drift, 1 with drift, 255 on an error.",
+)
+def command(
+    environment_name: str,
+    overrides: tuple[str, ...],
+    as_json: bool,
+    jobs: tuple[str, ...],
+    counts: bool,
+    only_ours: bool,
+    detailed_exitcode: bool,
+) -> int:
+    """Compare what runs with what would be rendered now.
+
+    Each job is as rendered; changed (the difference is shown, secrets are not); scaled, where only
+    a count differs, which a person or an autoscaler may do and which is no drift without --counts;
+    missing; stopped; or pending, while a deployment is on its way. Where no JOB is named, the jobs
+    of the namespace that no template of ENV makes are told too. Nothing is changed.
+
+    \b
+    Examples:
+      flowrexctl drift prod
+      flowrexctl drift prod --detailed-exitcode --json
+      flowrexctl drift prod backend --counts
+    """
+    from generator import access, drift
+    from generator.render import each_job, select
+
+    try:
+        environment = context.load_environment(environment_name, overrides)
+        rendered = tuple(each_job(environment, context.project_root(), jobs))
+        known = {job.name for job in select(environment)}
+        alone = bool(jobs) or only_ours
+        found = drift.look(access.nomad(environment), rendered, None if alone else known)
+    except FlowrexError as error:
+        if detailed_exitcode:
+            error.exit_status = DETAILED_ERROR
+        raise
+    document = drift.document(environment.name, environment.release.version, found, counts=counts)
+    if as_json:
+        output.emit(document)
+    else:
+        output.show(styled([*drift.lines(found, counts=counts)]))
+    return _DRIFT if document["drift"] and detailed_exitcode else 0
