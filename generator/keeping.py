@@ -113,10 +113,8 @@ def let_go(watch: Watch, consul: ConsulClient, names: Iterable[str]) -> None:
         consul: where the records are.
         names: the jobs.
     """
-    records = release.history(consul, watch.environment)
-    if not records:
-        return
-    with suppress(ServerUnreachable):
+    with suppress(ServerUnreachable):  # the next run does it
+        records = release.history(consul, watch.environment)
         for name in names:
             named = {one.stands[name]["index"] for one in records if name in one.stands}
             # What a record of format 1 says of a version.

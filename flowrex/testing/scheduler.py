@@ -10,7 +10,7 @@ import copy
 import threading
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from flowrex.errors import NotFound, ServerRefused, ServerUnreachable
@@ -25,24 +25,10 @@ from flowrex.nomad.model import (
     TaskState,
     moment,
 )
+from flowrex.testing.job import Job, behaviour, differs, forget
 from flowrex.testing.serial import serial
 
 Spec = Mapping[str, Any]
-
-
-@dataclass
-class Job:
-    """Everything that Nomad knows of one job, the oldest first."""
-
-    versions: list[JobVersion] = field(default_factory=list)
-    deployments: list[Deployment] = field(default_factory=list)
-    allocations: list[Allocation] = field(default_factory=list)
-    evaluations: list[Evaluation] = field(default_factory=list)
-
-    @property
-    def current(self) -> JobVersion:
-        """The newest version."""
-        return self.versions[-1]
 
 
 @serial(lambda scheduler: scheduler.lock)
@@ -97,6 +83,7 @@ class Scheduler:
             "VersionTag": None,
         }
         job.versions.append(JobVersion.parse(stored))
+        forget(job)
         return Submitted(self._schedule(job), index)
 
     def _schedule(self, job: Job) -> str:
@@ -139,7 +126,7 @@ class Scheduler:
         group = version.groups[0]
         update = group.get("Update") or version.spec.get("Update") or {}
         running = [one for one in job.allocations if one.live]
-        canaries = update.get("Canary", 0) if running and _differs(job) else 0
+        canaries = update.get("Canary", 0) if running and differs(job) else 0
         state = GroupState(
             desired_total=group["Count"],
             desired_canaries=canaries,
@@ -291,7 +278,9 @@ class Scheduler:
 
     def change_version(self, job_id: str, number: int, **values: object) -> None:
         """Change what Nomad keeps beside a version's spec."""
-        self._set(self.job(job_id), number, **values)
+        job = self.job(job_id)
+        self._set(job, number, **values)
+        forget(job)
 
     def promote(self, deployment_id: str) -> None:
         """Promote, if every canary is healthy."""
@@ -321,25 +310,3 @@ class Scheduler:
                 if one.id == deployment_id:
                     return job, position
         raise NotFound(f"Nomad at {self.address} answers 404: deployment not found")
-
-
-def behaviour(version: JobVersion) -> str:
-    """Return how a version is to behave."""
-    return str((version.spec.get("Meta") or {}).get("behaviour", ""))
-
-
-def _differs(job: Job) -> bool:
-    """Whether the newest version runs something else than what is running."""
-    running = {one.job_version for one in job.allocations if one.live}
-    return any(
-        _uncounted(job.current) != _uncounted(one)
-        or job.current.spec.get("Meta") != one.spec.get("Meta")
-        for one in job.versions
-        if one.version in running
-    )
-
-
-def _uncounted(version: JobVersion) -> list[Spec]:
-    return [
-        {name: one for name, one in group.items() if name != "Count"} for group in version.groups
-    ]

@@ -56,7 +56,7 @@ def list_(
     """List ENV's releases, the newest first.
 
     OUTCOME is how it ended: done, canary (it waits), promoted or given up, failed, stale,
-    interrupted, unreachable, lock-lost, error, running, or died.
+    interrupted, refused, unreachable, lock-lost, error, running, or died.
 
     \b
     Examples:

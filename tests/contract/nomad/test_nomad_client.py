@@ -244,6 +244,16 @@ def test_a_name_is_replaced_without_being_taken_away(nomad: Nomad, name: str) ->
     assert only.spec["VersionTag"]["Description"] == "why else"
 
 
+def test_old_versions_are_forgotten_but_not_those_with_a_name(nomad: Nomad, name: str) -> None:
+    for number in range(9):
+        register(nomad, spec(name, count=0, v=str(number)))
+        if number == 1:
+            nomad.jobs.tag(name, 1, "1.0.0", "why")
+    assert [one.version for one in nomad.jobs.versions(name)] == [8, 7, 6, 5, 4, 3, 1]
+    nomad.jobs.untag(name, "1.0.0")
+    assert [one.version for one in nomad.jobs.versions(name)] == [8, 7, 6, 5, 4, 3], "at once"
+
+
 def test_scaling_makes_a_version_of_its_own_with_the_same_name_and_no_canary(
     nomad: Nomad, name: str
 ) -> None:
