@@ -9,6 +9,7 @@ from typing import Literal
 from flowrex.errors import DeploymentFailed, PermissionRefused, ServerUnreachable
 from flowrex.nomad import Deployment, Evaluation, IndexConflict, JobVersion
 from generator import batch, scaled
+from generator.analysis.run import Analyst
 from generator.facts import Facts
 from generator.failure import failed, given_up, see_revert
 from generator.plan import Action, service_action
@@ -62,13 +63,27 @@ class Outcome:
         }
 
 
-def deploy(watch: Watch, step: Step, *, promote: bool) -> Outcome:
+@dataclass(frozen=True)
+class Trial:
+    """How a healthy canary is tried before it may be promoted; one that is worse is given up.
+
+    Attributes:
+        analyst: compares it with the stable version.
+        promote: whether one that is found good is promoted; else a person decides.
+    """
+
+    analyst: Analyst
+    promote: bool
+
+
+def deploy(watch: Watch, step: Step, *, promote: bool, trial: Trial | None = None) -> Outcome:
     """Carry one step out.
 
     Args:
         watch: whom to ask and to tell.
         step: what was planned.
-        promote: whether a healthy canary is promoted at once.
+        promote: whether a healthy canary is promoted at once, and not tried.
+        trial: how it is tried; None where it is not.
 
     Raises:
         StalePlan: the job is no longer what it was when it was planned.
@@ -88,7 +103,9 @@ def deploy(watch: Watch, step: Step, *, promote: bool) -> Outcome:
     if current.type == "batch":
         version = batch.follow(watch, current, evaluation_id)
         return Outcome(name, "ran", version, step.previous)
-    return follow_service(watch, current, evaluation_id, previous=step.previous, promote=promote)
+    return follow_service(
+        watch, current, evaluation_id, previous=step.previous, promote=promote, trial=trial
+    )
 
 
 def as_planned(watch: Watch, steps: Sequence[Step]) -> list[Step]:
@@ -190,6 +207,7 @@ def follow_service(
     *,
     previous: int | None,
     promote: bool,
+    trial: Trial | None = None,
 ) -> Outcome:
     """Follow a service from its evaluation until it is in service or its canary waits.
 
@@ -199,6 +217,7 @@ def follow_service(
         evaluation_id: of its submission; None where that was in an earlier run.
         previous: the version before, for the outcome.
         promote: whether a healthy canary is promoted at once.
+        trial: how it is tried before, unless it is promoted at once.
     """
     name = current.job_id
     seen = Facts(name, current.version)
@@ -211,6 +230,12 @@ def follow_service(
         deployment = find_deployment(watch, current, evaluation)
         if deployment is None:
             return _without_deployment(watch, current, evaluation, seen, previous)
+        if not promote and trial is not None:
+            deployment = watch.deployment(deployment, seen, current, end, stop_at_canary=True)
+            since = watch.clock.now()
+            promote = _try(watch, seen, deployment, trial)
+            # The time that it took is not the job's.
+            end += watch.clock.now() - since
         return _follow(watch, deployment, seen, current, end, previous, promote)
     except OverdueError as error:
         raise given_up(watch, seen, f"did not end within {watch.deadline_s:.0f} s") from error
@@ -280,6 +305,25 @@ def _follow(
         watch.tell(Event(name, "deployed", text, {"deployment": deployment.id}))
         return Outcome(name, "deployed", version, previous, deployment.id)
     raise failed(watch, seen)
+
+
+def _try(watch: Watch, seen: Facts, deployment: Deployment, trial: Trial) -> bool:
+    """Let a canary be compared with the stable version, and tell whether it is promoted.
+
+    Raises:
+        DeploymentFailed: it is worse, and was given up.
+    """
+    if not deployment.waits_for_promotion:
+        return False
+    verdict = trial.analyst(watch, seen.job, deployment)
+    if verdict.kind != "fail":
+        return trial.promote and verdict.kind == "promote"
+    watch.nomad.deployments.fail(deployment.id)
+    text = "the canary is worse than the stable version: " + "; ".join(verdict.reasons)
+    watch.tell(Event(seen.job, "failed", text, dict(verdict.as_document())))
+    seen.deployment = watch.ask(seen.job, watch.nomad.deployments.get, deployment.id)
+    see_revert(watch, seen, seen.deployment)
+    raise given_up(watch, seen, f"was given up: {text}")
 
 
 def action_now(watch: Watch, current: JobVersion) -> Action:

@@ -7,9 +7,10 @@ the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from flowrex.consul import ConsulClient
@@ -22,7 +23,7 @@ from flowrex.errors import (
 )
 from flowrex.nomad import NomadClient
 from generator import keeping, lock, planfile
-from generator.deploy import Outcome, Step, action_now, as_planned, deploy, unchanged
+from generator.deploy import Outcome, Step, Trial, action_now, as_planned, deploy, unchanged
 from generator.environment import Environment
 from generator.order import Progress, carry_out
 from generator.origin import Origin
@@ -189,6 +190,7 @@ def run(
     version: str,
     promote: bool,
     prepare: Callable[[Sequence[Step], Recorder], None] = unprepared,
+    trials: Mapping[str, Trial] = MappingProxyType({}),
 ) -> list[Outcome]:
     """Carry the steps out.
 
@@ -198,6 +200,7 @@ def run(
         version: the application's version.
         promote: whether healthy canaries are promoted at once.
         prepare: called under the lock before the first job is touched; raises where nothing may be.
+        trials: job to how its canary is tried before it may be promoted.
 
     Returns:
         What became of each job.
@@ -218,7 +221,8 @@ def run(
                 go_on()
 
             own = replace(watch, guard=guard)
-            return deploy(own, _fresh(own, step), promote=promote)
+            fresh = _fresh(own, step)
+            return deploy(own, fresh, promote=promote, trial=trials.get(step.job.name))
 
         def ended(step: Step, outcome: Outcome) -> None:
             keeping.note(watch, recorder, outcome, step.job.sha256)

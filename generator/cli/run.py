@@ -17,8 +17,9 @@ from generator.cli.preflight import override_option
 from generator.cli.telling import Teller, outcomes_document, styled
 
 if TYPE_CHECKING:
+    from flowrex.consul import ConsulClient
     from flowrex.nomad import NomadClient
-    from generator.deploy import Step
+    from generator.deploy import Step, Trial
     from generator.environment import Environment
 
 
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--promote", is_flag=True, help="Promote each canary as soon as it is healthy.")
+@click.option(
+    "--auto-promote",
+    is_flag=True,
+    help="Promote each canary that is compared, and found as good as the stable version.",
+)
 @click.option(
     "--skip-backup", metavar="WHY", help="Take no backup before it; why is kept in its record."
 )
@@ -49,6 +55,7 @@ def command(
     plan_file: Path | None,
     yes: bool,
     promote: bool,
+    auto_promote: bool,
     skip_backup: str | None,
     overrides_of_stops: tuple[str, ...],
     reason: str | None,
@@ -61,6 +68,10 @@ def command(
     do not rely on each other are deployed at the same time. A first deployment goes straight to the
     end; an update stops when its canary is healthy (exit 9), and the jobs after it wait until it
     is promoted. A failed deployment (exit 5) says why; nothing more is begun after it.
+
+    Where ENV asks for it (backend.analysis), the healthy canary is compared with the stable version
+    for a while, through Prometheus; one that is worse is given up (exit 5), with the numbers.
+    --auto-promote promotes one that is as good; where too little is known, a person decides.
 
     Before the first job is touched, the hard stops are looked at (`flowrexctl preflight`) and,
     where the run changes what uses the database, a backup pre_deploy_<time> is taken and read
@@ -101,15 +112,37 @@ def command(
     whence = origin.of_project(root, reason, migrates=True)
     setup = Setup(environment, nomad, consul, teller, wait, whence)
     ground = edges.ground(environment, root, [step.job for step in steps], nomad, consul)
+    trials = _trials(environment, consul, promote=auto_promote)
     prepare = Preparation(ground, overrides_of_stops, skip_backup, teller)
     try:
-        outcomes = run(setup, steps, version=version, promote=promote, prepare=prepare)
+        outcomes = run(
+            setup, steps, version=version, promote=promote, prepare=prepare, trials=trials
+        )
     except DeploymentFailed as failure:
         blame_vault(vault, failure)
         raise
     finally:
         teller.clear()
     finish(setup, outcomes, as_json=as_json)
+
+
+def _trials(environment: Environment, consul: ConsulClient, *, promote: bool) -> dict[str, Trial]:
+    from generator import prometheus
+    from generator.analysis.run import Analyst
+    from generator.deploy import Trial
+    from generator.fetch import fetch
+
+    rules = environment.backend.analysis
+    if not rules.enabled:
+        if promote:
+            raise UsageError(
+                f"no canary of {environment.name} is compared, so that none is found good",
+                hint="--set backend.analysis.enabled=true compares it; --promote promotes a canary "
+                "that is healthy.",
+            )
+        return {}
+    analyst = Analyst(rules, lambda: prometheus.find(consul, fetch))
+    return {"backend": Trial(analyst, promote)}
 
 
 def _saved(environment: Environment, nomad: NomadClient, path: Path) -> tuple[str, Sequence[Step]]:

@@ -32,6 +32,7 @@ _EVENTS: dict[str, dict[str, Any]] = {
     "blocked": {"fg": "magenta"},
     "unreachable": {"fg": "magenta"},
     "failed": {"fg": "red"},
+    "analysis": {"fg": "cyan"},
     "stop-failed": {"fg": "red"},
     "stop-unknown": {"fg": "red"},
     "stop-overridden": {"fg": "yellow"},

@@ -130,12 +130,36 @@ class Stop:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """How a canary is compared with the stable version before it may be promoted."""
+
+    enabled: bool = setting("True to compare them, through Prometheus.")
+    interval: Duration = setting("Time between two looks; not less than Prometheus' own.")
+    duration: Duration = setting("Time for which it is looked at, once the canary is healthy.")
+    min_requests: int = setting("Requests to the canary without which nothing is known.", minimum=1)
+    max_error_percent: int = setting(
+        "How many percent more of its requests may fail than of the stable version's.",
+        minimum=0,
+        maximum=100,
+    )
+    max_p95_percent: int = setting(
+        "Its 95th percentile in percent of the stable version's, at most.", minimum=100
+    )
+    p95_floor: Duration = setting("A 95th percentile that is always quick enough.")
+    max_restarts: int = setting("How often its tasks may be restarted.", minimum=0)
+    queries: Mapping[str, str] = setting(
+        "More PromQL, by name: what gives anything speaks against the canary, as an alert does."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Backend:
     """The API: FastAPI in gunicorn."""
 
     count: int = setting("Instances.", minimum=0)
     canary: int = setting("Instances of a new version that run beside the old.", minimum=0)
     max_parallel: int = setting("Instances replaced at once after promotion.", minimum=1)
+    analysis: Analysis = setting("")
     workers: int = setting("gunicorn workers an instance.", minimum=1)
     pool_size: int = setting("Database connections a worker, at most.", minimum=1)
     resources: Resources = setting("")

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowrex.errors import ConfigurationError, HardStop, ServerRefused, ServerUnreachable
+from flowrex.errors import ConfigurationError, HardStop, ServerUnreachable
 from generator import git
+from generator.fetch import fetch
 from generator.preflight.model import Certificate, Ground
 
 if TYPE_CHECKING:
@@ -63,26 +64,6 @@ def ground(
         certificate=certificate,
         secrets=secrets,
     )
-
-
-def fetch(url: str) -> Any:
-    """Return the JSON document at a URL.
-
-    Raises:
-        ServerUnreachable: nobody answers; `ServerRefused` where the answer is none.
-    """
-    import requests
-
-    try:
-        answer = requests.get(url, timeout=_TIMEOUT_S)
-        answer.raise_for_status()
-        return answer.json()
-    except requests.exceptions.HTTPError as error:
-        raise ServerRefused(f"{url} answers {answer.status_code}") from error
-    except requests.exceptions.JSONDecodeError as error:
-        raise ServerRefused(f"{url} answers what is no JSON") from error
-    except requests.exceptions.RequestException as error:
-        raise ServerUnreachable(f"{url} does not answer: {error}") from error
 
 
 def certificate(host: str, port: int, *, ca_file: str | None = None) -> Certificate:

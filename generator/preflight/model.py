@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from flowrex.consul import ConsulClient
 from flowrex.nomad import NomadClient
 from generator.environment import Environment
+from generator.fetch import Fetch
 from generator.render import RenderedJob
 
 # `unknown` could not be looked at, and stops as `failed` does; `off` the environment has not.
@@ -82,7 +83,7 @@ class Ground:
     consul: ConsulClient
     now: datetime
     revision: str | None
-    fetch: Callable[[str], Any]
+    fetch: Fetch
     certificate: Callable[[str, int], Certificate]
     secrets: Callable[[Path], list[str]]
 

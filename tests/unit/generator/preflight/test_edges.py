@@ -1,13 +1,9 @@
-"""The means of the hard stops, on real files, real TLS and real HTTP."""
+"""The means of the hard stops, on real files and real TLS."""
 
 from __future__ import annotations
 
 import ssl
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,8 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from flowrex.errors import ConfigurationError, HardStop, ServerRefused, ServerUnreachable
+from flowrex.errors import ConfigurationError, HardStop, ServerUnreachable
 from generator.preflight import edges
+from tests.unit.generator.pages import serving
 from tests.unit.generator.preflight.world import NOW
 
 
@@ -47,54 +44,6 @@ class TestSecrets:
     def test_outside_git_nothing_is_known(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="is no git repository"):
             edges.secrets(tmp_path)
-
-
-class Page(BaseHTTPRequestHandler):
-    """Answers /json, /text and nothing else."""
-
-    def do_GET(self) -> None:
-        known = {"/json": b'{"a": 1}', "/text": b"hm"}
-        body = known.get(self.path)
-        self.send_response(200 if body else 404)
-        self.end_headers()
-        self.wfile.write(body or b"")
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def serving(context: ssl.SSLContext | None = None) -> Iterator[int]:
-    server = HTTPServer(("127.0.0.1", 0), Page)
-    if context:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-class TestFetch:
-    def test_a_document_is_returned(self) -> None:
-        with serving() as port:
-            assert edges.fetch(f"http://127.0.0.1:{port}/json") == {"a": 1}
-
-    def test_what_is_no_document_is_an_error(self) -> None:
-        with serving() as port:
-            with pytest.raises(ServerRefused, match="no JSON"):
-                edges.fetch(f"http://127.0.0.1:{port}/text")
-            with pytest.raises(ServerRefused, match="answers 404"):
-                edges.fetch(f"http://127.0.0.1:{port}/other")
-
-    def test_nobody_is_an_error(self) -> None:
-        with serving() as port:
-            pass
-        with pytest.raises(ServerUnreachable):
-            edges.fetch(f"http://127.0.0.1:{port}/json")
 
 
 class TestCertificate:

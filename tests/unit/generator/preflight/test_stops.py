@@ -39,7 +39,7 @@ from tests.unit.generator.preflight.world import (
 )
 
 LIMITS = "http://10.0.0.1:80/api/v1/limits"
-TARGETS = "http://10.0.0.9:9090/api/v1/targets?state=active"
+TARGETS = "http://10.0.0.9:9090/api/v1/targets"
 
 
 @pytest.mark.parametrize("stop", STOPS, ids=[stop.name for stop in STOPS])
@@ -231,9 +231,9 @@ class TestMonitoring:
                 ),
                 "redis at 10.0.0.5:9121: connection refused",
             ),
-            (TARGETS.replace("targets?state=active", "rules"), answer(groups=[]), "no alert rule"),
+            (TARGETS.replace("targets", "rules"), answer(groups=[]), "no alert rule"),
             (
-                TARGETS.replace("targets?state=active", "alertmanagers"),
+                TARGETS.replace("targets", "alertmanagers"),
                 answer(activeAlertmanagers=[]),
                 "knows no Alertmanager",
             ),
@@ -247,7 +247,8 @@ class TestMonitoring:
 
     def test_no_prometheus_stops(self, world: World) -> None:
         world.consul.instances["prometheus"] = []
-        assert not world.look(monitoring.look).passed
+        with pytest.raises(ServerUnreachable, match="no healthy Prometheus"):
+            world.look(monitoring.look)
 
     def test_one_that_answers_nonsense_is_an_error(self, world: World) -> None:
         world.pages[TARGETS] = ["what"]

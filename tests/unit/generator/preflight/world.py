@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -76,7 +76,7 @@ class World:
     def look(self, stop: Callable[[Ground], Finding]) -> Finding:
         return stop(self.ground())
 
-    def fetch(self, url: str) -> Any:
+    def fetch(self, url: str, params: Mapping[str, str] | None = None) -> Any:
         if url not in self.pages:
             raise ServerUnreachable(f"{url} does not answer: refused")
         return self.pages[url]
@@ -146,7 +146,7 @@ def where_all_is_well(root: Path) -> World:
     world.consul.instances["prometheus"] = [ServiceInstance("p-1", "10.0.0.9", 9090, (), "n1")]
     up = {"labels": {"job": "backend", "instance": "10.0.0.1:80"}, "health": "up"}
     world.pages = {
-        f"{api}/targets?state=active": answer(activeTargets=[up]),
+        f"{api}/targets": answer(activeTargets=[up]),
         f"{api}/rules": answer(groups=[{"rules": [{"name": "Down"}]}]),
         f"{api}/alertmanagers": answer(activeAlertmanagers=[{"url": "http://a"}]),
         "http://10.0.0.1:80/api/v1/limits": {"caps": [cap(), cap("position_cap")]},

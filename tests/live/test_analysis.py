@@ -1,0 +1,122 @@
+"""Canary analysis on the running platform: a bad release under load is taken back by itself."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.cluster import Cluster
+from tests.live.test_rollout import marked
+
+PATH = "/api/v1/instruments/EUR_USD"
+# Looked at every Prometheus' interval; quick, since the load is steady.
+QUICK = [
+    word
+    for setting in ("enabled=true", "interval=3s", "duration=20s", "min_requests=100")
+    for word in ("--set", f"backend.analysis.{setting}")
+]
+BAD = '''
+import random
+
+from fastapi import HTTPException
+
+
+def unlucky() -> None:
+    """Fail one request of twenty."""
+    if random.random() < 0.05:
+        raise HTTPException(500, "bad luck")
+'''
+
+
+@pytest.fixture(autouse=True)
+def nothing_pending(settled: Cluster) -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def load(cluster: Cluster) -> Iterator[Counter[int]]:
+    """Ask through nginx all the time; count the answers by status, 0 for none."""
+    seen: Counter[int] = Counter()
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            try:
+                with urllib.request.urlopen(cluster.entry + PATH, timeout=10) as answer:
+                    answer.read()
+                    seen[answer.status] += 1
+            except urllib.error.HTTPError as error:
+                seen[error.code] += 1
+            except OSError:
+                seen[0] += 1
+            time.sleep(0.02)
+
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def last(cluster: Cluster) -> dict[str, object]:
+    document = cluster.document("status", "dev")
+    found: dict[str, object] = next(one for one in document["jobs"] if one["job"] == "backend")
+    return found
+
+
+def test_a_good_release_under_load_is_promoted_by_itself(cluster: Cluster) -> None:
+    with load(cluster) as seen:
+        done = cluster.run("run", "dev", "--yes", *marked(800), *QUICK, "--auto-promote")
+    assert "as good as the stable one" in done.stderr
+    assert last(cluster)["state"] == "in service"
+    assert set(seen) == {200}, seen
+
+
+def test_a_bad_release_under_load_is_taken_back_by_itself(cluster: Cluster) -> None:
+    source = cluster.project / "app" / "routes" / "instruments.py"
+    before = source.read_text()
+    good = cluster.get("/api/v1/version")["release"]
+    changed = before.replace("\nrouter = ", f"{BAD}\n\nrouter = ", 1).replace(
+        "    instrument = await one_instrument",
+        "    unlucky()\n    instrument = await one_instrument",
+    )
+    assert changed.count("unlucky()") == 2, "the fault is in the code"
+    source.write_text(changed)
+    try:
+        cluster.run("build", "--version", "0.9.0", "--push", "dev")
+    finally:
+        source.write_text(before)
+    version = ["--set", "release.version=0.9.0"]
+    with load(cluster) as seen:
+        done = cluster.run("run", "dev", "--yes", *version, *QUICK, "--auto-promote", expect=5)
+    assert "the canary is worse than the stable version: errors is" in done.stdout + done.stderr
+    answers = {cluster.get("/api/v1/version")["release"] for _ in range(20)}
+    assert answers == {good}, "the stable version is back, with no operator"
+    # A third of the requests met the canary, and one of twenty of these failed.
+    assert seen[500] < sum(seen.values()) * 0.05, seen
+    assert set(seen) <= {200, 500}, seen
+
+
+def test_without_traffic_a_person_decides(cluster: Cluster) -> None:
+    done = cluster.run("run", "dev", "--yes", *marked(801), *QUICK, "--auto-promote", expect=9)
+    assert "hold: requests is" in done.stderr
+    said = json.loads(cluster.run("status", "dev", "--json").stdout)
+    assert any(job["next"] and "promote" in job["next"] for job in said["jobs"])
+    cluster.run("fail", "dev")
+
+
+def test_auto_promote_needs_an_analysis(cluster: Cluster) -> None:
+    done = cluster.run("run", "dev", "--yes", *marked(802), "--auto-promote", expect=2)
+    assert "backend.analysis.enabled=true" in done.stderr

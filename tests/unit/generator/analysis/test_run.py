@@ -1,0 +1,130 @@
+"""A canary is looked at again and again, and what was found decides what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flowrex.errors import DeploymentFailed, ServerUnreachable
+from generator.analysis.run import Analyst
+from generator.deploy import Trial, deploy
+from generator.prometheus import Prometheus
+from tests.unit.generator.analysis.test_judge import RULES
+from tests.unit.generator.rolling import Rig, spec, step
+
+Answer = Callable[[str], float | None]
+
+
+def prometheus(answer: Answer) -> Prometheus:
+    """Return one that gives a number for each expression."""
+
+    def fetch(url: str, params: Any = None) -> Any:
+        value = answer(params["query"])
+        result = [] if value is None else [{"metric": {}, "value": [0, str(value)]}]
+        return {"status": "success", "data": {"resultType": "vector", "result": result}}
+
+    return Prometheus("http://p", fetch)
+
+
+def numbers(errors: float = 0, requests: float = 1000, p95: float = 0.05) -> Answer:
+    """Answer for the canary what is given, and for the stable version that all is well."""
+
+    def answer(query: str) -> float | None:
+        canary = 'canary="true"' in query
+        if "histogram_quantile" in query:
+            return p95 if canary else 0.05
+        if "5.." in query:
+            return errors if canary else 0
+        return requests if canary else 1000
+
+    return answer
+
+
+@pytest.fixture
+def rig() -> Rig:
+    rig = Rig()
+    rig.in_service(spec(v="1"))
+    return rig
+
+
+def tried(rig: Rig, answer: Answer, *, promote: bool = True, **rules: Any) -> Any:
+    """Deploy another version, whose canary is tried."""
+    analyst = Analyst(replace(RULES, **rules), lambda: prometheus(answer))
+    return deploy(
+        rig.watch(deadline_s=1000.0), step(rig.nomad, spec(v="2")),
+        promote=False, trial=Trial(analyst, promote),
+    )  # fmt: skip
+
+
+def said(rig: Rig) -> list[str]:
+    return [event.text for event in rig.events if event.what == "analysis"]
+
+
+def test_a_good_one_is_promoted_where_that_is_wanted(rig: Rig) -> None:
+    assert tried(rig, numbers()).result == "deployed"
+    assert said(rig) == ["promote: as good as the stable one"]
+
+
+def test_a_good_one_waits_for_a_person_else(rig: Rig) -> None:
+    assert tried(rig, numbers(), promote=False).result == "canary"
+    assert ("promote", "backend") not in rig.nomad.written
+
+
+def test_a_bad_one_is_given_up_with_the_numbers(rig: Rig) -> None:
+    with pytest.raises(DeploymentFailed) as caught:
+        tried(rig, numbers(errors=50))
+    assert "errors is 5.00 %, 0.00 % in the stable version" in caught.value.message
+    assert ("fail", "backend") in rig.nomad.written
+    assert rig.nomad.jobs.versions("backend")[0].spec["Meta"]["v"] == "1", "the stable one is back"
+
+
+def test_a_bad_one_is_given_up_before_the_time_is_over(rig: Rig) -> None:
+    before = rig.clock.time
+    with pytest.raises(DeploymentFailed):
+        tried(rig, numbers(errors=50), duration="10h")
+    assert rig.clock.time - before < 600
+
+
+def test_one_bad_look_is_no_verdict(rig: Rig) -> None:
+    looks = iter([50.0, 0.0])
+
+    def answer(query: str) -> float | None:
+        if "5.." in query and 'canary="true"' in query:
+            return next(looks, 0.0)
+        return numbers()(query)
+
+    assert tried(rig, answer).result == "deployed"
+    assert [text.partition(":")[0] for text in said(rig)] == ["fail", "promote"]
+
+
+def test_where_too_little_is_known_a_person_decides(rig: Rig) -> None:
+    assert tried(rig, numbers(requests=5)).result == "canary"
+    assert "requests is 5 (at least 100)" in said(rig)[0]
+
+
+def test_a_prometheus_that_is_away_promotes_nothing(rig: Rig) -> None:
+    def away(query: str) -> float | None:
+        raise ServerUnreachable("http://p does not answer")
+
+    assert tried(rig, away).result == "canary"
+    assert "http://p does not answer" in said(rig)[0]
+
+
+def test_a_canary_that_dies_meanwhile_is_a_failed_deployment(rig: Rig) -> None:
+    def dies(query: str) -> float | None:
+        for deployment in rig.nomad.deployments.of_job("backend"):
+            if deployment.active:
+                rig.nomad.fail(deployment.id)
+        return numbers()(query)
+
+    with pytest.raises(DeploymentFailed, match="unhealthy allocations"):
+        tried(rig, dies)
+
+
+def test_a_first_deployment_has_nothing_to_compare_with() -> None:
+    rig = Rig()
+    assert tried(rig, numbers(errors=500)).result == "deployed"
+    assert said(rig) == []
