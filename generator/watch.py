@@ -129,6 +129,13 @@ class Watch:
                     ) from error
                 self.clock.sleep(1)
 
+    def pause(self, seconds: float) -> None:
+        """Let time pass, and stop soon where the run may not go on."""
+        end = self.clock.now() + seconds
+        while (left := end - self.clock.now()) > 0:
+            self.guard()
+            self.clock.sleep(min(1.0, left))
+
     def evaluation(self, job: str, evaluation_id: str, end: float) -> Evaluation:
         """Wait until the scheduler is done with an evaluation.
 

@@ -47,8 +47,7 @@ class Analyst:
         begun = watch.clock.now()
         end, bad, told = begun + seconds(self.rules.duration), 0, ""
         while True:
-            watch.clock.sleep(seconds(self.rules.interval))
-            watch.guard()
+            watch.pause(seconds(self.rules.interval))
             now = watch.ask(job, watch.nomad.deployments.get, deployment.id)
             if not now.active:
                 return Verdict("hold", ())

@@ -63,6 +63,7 @@ def repository(cluster: Cluster) -> Iterator[str]:
 
 
 def test_a_healthy_platform_passes_what_can_be_seen_of_it(cluster: Cluster) -> None:
+    cluster.run("backup", "drill", "dev")
     wanted = [*asked("health", "backups", "monitoring"), *always("limits", "caps")]
     found = looked(cluster, *wanted)
     assert {name: one["verdict"] for name, one in found.items()} == dict.fromkeys(
