@@ -9,13 +9,13 @@ from typing import Literal
 from flowrex.errors import DeploymentFailed, PermissionRefused, ServerUnreachable
 from flowrex.nomad import Deployment, Evaluation, IndexConflict, JobVersion
 from generator import batch, scaled
-from generator.analysis.run import Analyst
 from generator.facts import Facts
 from generator.failure import failed, given_up, see_revert
 from generator.plan import Action, service_action
 from generator.render import RenderedJob
 from generator.stale import stale
 from generator.trace import find_deployment, pending_evaluation, version_at
+from generator.trial import Trial
 from generator.watch import BlockedError, Event, OverdueError, Watch
 
 # `pending` was not begun; `reverted` is the stable version again after a failure or a rollback;
@@ -61,19 +61,6 @@ class Outcome:
             "previous": self.previous,
             "deployment": self.deployment,
         }
-
-
-@dataclass(frozen=True)
-class Trial:
-    """How a healthy canary is tried before it may be promoted; one that is worse is given up.
-
-    Attributes:
-        analyst: compares it with the stable version.
-        promote: whether one that is found good is promoted; else a person decides.
-    """
-
-    analyst: Analyst
-    promote: bool
 
 
 def deploy(watch: Watch, step: Step, *, promote: bool, trial: Trial | None = None) -> Outcome:
@@ -233,7 +220,7 @@ def follow_service(
         if not promote and trial is not None:
             deployment = watch.deployment(deployment, seen, current, end, stop_at_canary=True)
             since = watch.clock.now()
-            promote = _try(watch, seen, deployment, trial)
+            promote = trial.of(watch, seen, deployment)
             # The time that it took is not the job's.
             end += watch.clock.now() - since
         return _follow(watch, deployment, seen, current, end, previous, promote)
@@ -305,25 +292,6 @@ def _follow(
         watch.tell(Event(name, "deployed", text, {"deployment": deployment.id}))
         return Outcome(name, "deployed", version, previous, deployment.id)
     raise failed(watch, seen)
-
-
-def _try(watch: Watch, seen: Facts, deployment: Deployment, trial: Trial) -> bool:
-    """Let a canary be compared with the stable version, and tell whether it is promoted.
-
-    Raises:
-        DeploymentFailed: it is worse, and was given up.
-    """
-    if not deployment.waits_for_promotion:
-        return False
-    verdict = trial.analyst(watch, seen.job, deployment)
-    if verdict.kind != "fail":
-        return trial.promote and verdict.kind == "promote"
-    watch.nomad.deployments.fail(deployment.id)
-    text = "the canary is worse than the stable version: " + "; ".join(verdict.reasons)
-    watch.tell(Event(seen.job, "failed", text, dict(verdict.as_document())))
-    seen.deployment = watch.ask(seen.job, watch.nomad.deployments.get, deployment.id)
-    see_revert(watch, seen, seen.deployment)
-    raise given_up(watch, seen, f"was given up: {text}")
 
 
 def action_now(watch: Watch, current: JobVersion) -> Action:

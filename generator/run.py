@@ -23,7 +23,7 @@ from flowrex.errors import (
 )
 from flowrex.nomad import NomadClient
 from generator import keeping, lock, planfile
-from generator.deploy import Outcome, Step, Trial, action_now, as_planned, deploy, unchanged
+from generator.deploy import Outcome, Step, action_now, as_planned, deploy, unchanged
 from generator.environment import Environment
 from generator.order import Progress, carry_out
 from generator.origin import Origin
@@ -32,6 +32,7 @@ from generator.planfile import PlannedJob
 from generator.release import Kind, Recorder
 from generator.render import select
 from generator.render.catalog import needs
+from generator.trial import Trial
 from generator.watch import Event, Watch
 
 if TYPE_CHECKING:

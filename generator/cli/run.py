@@ -19,8 +19,9 @@ from generator.cli.telling import Teller, outcomes_document, styled
 if TYPE_CHECKING:
     from flowrex.consul import ConsulClient
     from flowrex.nomad import NomadClient
-    from generator.deploy import Step, Trial
+    from generator.deploy import Step
     from generator.environment import Environment
+    from generator.trial import Trial
 
 
 @click.command("run")
@@ -129,8 +130,8 @@ def command(
 def _trials(environment: Environment, consul: ConsulClient, *, promote: bool) -> dict[str, Trial]:
     from generator import prometheus
     from generator.analysis.run import Analyst
-    from generator.deploy import Trial
     from generator.fetch import fetch
+    from generator.trial import Trial
 
     rules = environment.backend.analysis
     if not rules.enabled:

@@ -15,6 +15,7 @@ from generator.environment.monitoring import (
     Prometheus,
     RedisExporter,
 )
+from generator.environment.preflight import Preflight
 from generator.environment.task import Health, Resources
 
 _NAME = r"[a-z0-9][a-z0-9_-]*"
@@ -246,40 +247,6 @@ class Agent:
     resources: Resources = setting("")
     health: Health = setting("")
     env: Mapping[str, str] = setting("More environment variables, by name.")
-
-
-Enforcement = Literal["enforced", "overridable", "off"]
-# What no reason is good enough for.
-Always = Literal["enforced", "off"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stops:
-    """What becomes of each hard stop."""
-
-    health: Enforcement = setting("Every check of what runs passes.")
-    tests: Enforcement = setting("The tests of this commit were run, and all passed.")
-    vulnerabilities: Enforcement = setting("None is known of the artifact's locked packages.")
-    backups: Enforcement = setting("A fresh backup was verified, and a restore was rehearsed.")
-    rollback: Enforcement = setting("A rollback was carried out not long ago.")
-    certificates: Enforcement = setting("Each server's certificate is trusted and valid for long.")
-    secrets: Always = setting("No secret is in the repository, in a job or in a log.")
-    monitoring: Enforcement = setting("All targets are up, rules are loaded, somebody is told.")
-    limits: Enforcement = setting("Every task has CPU, memory and a limit.")
-    caps: Always = setting("The hard caps of code and database agree and hold.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preflight:
-    """What must be so before a run changes anything."""
-
-    stops: Stops = setting("")
-    backup_max_age: Duration = setting("Age at which the newest good backup is too old.")
-    drill_max_age: Duration = setting("Age at which the last restore drill is too old.")
-    rollback_max_age: Duration = setting("Age at which the last rollback is too old.")
-    vulnerabilities_max_age: Duration = setting("Age at which a report of them is too old.")
-    certificate_min_days: int = setting("Days that a certificate must be valid for.", minimum=0)
-    public_urls: Mapping[str, str] = setting("Addresses that clients use, by a name of one's own.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from flowrex.errors import FlowrexError, HardStop, UsageError
 from flowrex.settings.schema import nearest
-from generator.environment.model import Preflight
+from generator.environment.preflight import Preflight
 from generator.preflight import (
     backups,
     caps,

@@ -10,8 +10,9 @@ import pytest
 
 from flowrex.errors import DeploymentFailed, ServerUnreachable
 from generator.analysis.run import Analyst
-from generator.deploy import Trial, deploy
+from generator.deploy import deploy
 from generator.prometheus import Prometheus
+from generator.trial import Trial
 from tests.unit.generator.analysis.test_judge import RULES
 from tests.unit.generator.rolling import Rig, spec, step
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from flowrex.errors import HardStop, UsageError
-from generator.environment.model import Preflight, Stops
+from generator.environment.preflight import Preflight, Stops
 from generator.preflight.stops import STOPS, check_overrides, look, refuse
 from tests.unit.generator.preflight.world import World
 
