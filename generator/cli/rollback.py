@@ -8,8 +8,7 @@ import click
 
 from flowrex.command import output
 from flowrex.errors import UsageError
-from generator.cli import INTERRUPTED
-from generator.cli.changing import lock_wait_option, prepare, reason_option
+from generator.cli.changing import confirm, lock_wait_option, prepare, reason_option
 from generator.cli.options import environment_options
 from generator.cli.telling import outcomes_document, outcomes_table
 
@@ -92,7 +91,15 @@ def command(
         if not accept_irreversible:
             _require_reversible(setup, found, words, to)
         if name is not None and not yes:
-            _confirm(ctx, environment_name, name, as_json=as_json)
+            confirm(
+                ctx,
+                environment_name,
+                f"Roll {environment_name} back?",
+                alone="a rollback to a release asks before it changes anything, and there is "
+                "nobody to ask",
+                hint=f"flowrexctl rollback {environment_name} {name} --yes",
+                as_json=as_json,
+            )
         outcomes = go_back(setup, targets, version, release_id=release_id)
     if as_json:
         output.emit(_document(setup, outcomes, release_id, found))
@@ -159,20 +166,6 @@ def _require_reversible(
     environment = setup.environment
     typed = ["flowrexctl", "rollback", environment.name, *words, *(("--to", to) if to else ())]
     require_reversible(found, environment.name, environment.postgres.database, " ".join(typed))
-
-
-def _confirm(ctx: click.Context, environment: str, name: str, *, as_json: bool) -> None:
-    if not output.interactive():
-        raise UsageError(
-            "a rollback to a release asks before it changes anything, and there is nobody to ask",
-            hint=f"flowrexctl rollback {environment} {name} --yes",
-        )
-    if not click.confirm(f"\nRoll {environment} back?", err=True):
-        output.say("Nothing was changed.")
-        if as_json:
-            nothing = outcomes_document(environment, ())
-            output.emit({**nothing, "exit_status": INTERRUPTED})
-        ctx.exit(INTERRUPTED)
 
 
 def _document(

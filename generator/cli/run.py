@@ -10,8 +10,8 @@ import click
 
 from flowrex.command import output
 from flowrex.errors import DeploymentFailed, UsageError
-from generator.cli import INTERRUPTED, context
-from generator.cli.changing import finish, lock_wait_option, reason_option
+from generator.cli import context
+from generator.cli.changing import confirm, finish, lock_wait_option, reason_option
 from generator.cli.options import environment_options
 from generator.cli.preflight import override_option
 from generator.cli.telling import Teller, outcomes_document, styled
@@ -179,15 +179,12 @@ def _planned(
             output.emit(outcomes_document(environment.name, ()))
         ctx.exit(0)
     if not yes:
-        if not output.interactive():
-            raise UsageError(
-                "a run asks before it changes anything, and there is nobody to ask",
-                hint=f"flowrexctl run {environment.name} --yes, or run a saved plan with --plan.",
-            )
-        if not click.confirm(f"\nRun this in {environment.name}?", err=True):
-            output.say("Nothing was changed.")
-            if as_json:
-                nothing = outcomes_document(environment.name, ())
-                output.emit({**nothing, "exit_status": INTERRUPTED})
-            ctx.exit(INTERRUPTED)
+        confirm(
+            ctx,
+            environment.name,
+            f"Run this in {environment.name}?",
+            alone="a run asks before it changes anything, and there is nobody to ask",
+            hint=f"flowrexctl run {environment.name} --yes, or run a saved plan with --plan.",
+            as_json=as_json,
+        )
     return steps_of_plan(plans)

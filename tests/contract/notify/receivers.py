@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
-from tests.contract.serving import serving
+from tests.serving import serving
 
 
 @dataclass

@@ -16,7 +16,7 @@ from agents.settings.emergency import Mail
 from flowrex.errors import ServerRefused, ServerUnreachable
 from flowrex.secret import Secret
 from tests.contract.notify.receivers import Inbox, chat, mail_server
-from tests.contract.serving import certificate
+from tests.serving import certificate
 
 MESSAGE = Message(
     "emergency-5-halt", "[prod] emergency halt", "Über.\nSee it.", "2026-03-01T12:00:00+00:00"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.contract.serving import certificate, serving
+from tests.serving import certificate, serving
 
 
 @dataclass

@@ -21,10 +21,10 @@ from flowrex.errors import FlowrexError, PermissionRefused, ServerUnreachable
 from flowrex.s3 import S3Client
 from flowrex.testing.s3 import FakeS3
 from tests import gateway
-from tests.contract.serving import certificate
 from tests.contract.sinks.receivers import Received, http_receiver, syslog_receiver
 from tests.faults.s3_proxy import Deed
 from tests.faults.s3_proxy import running as proxied
+from tests.serving import certificate
 from tests.unit.agents.audit.rig import MemorySink
 
 BUCKET = "audit-contract"

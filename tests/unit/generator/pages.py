@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socketserver
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.serving import serving
 
 
 class Page(BaseHTTPRequestHandler):
@@ -24,15 +26,10 @@ class Page(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(context: ssl.SSLContext | None = None) -> Iterator[int]:
-    server = HTTPServer(("127.0.0.1", 0), Page)
+def pages(context: ssl.SSLContext | None = None) -> Iterator[int]:
+    """Serve them for the length of a block, by TLS where there is a context; yield the port."""
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Page)
     if context:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(server) as port:
+        yield port

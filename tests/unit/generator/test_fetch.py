@@ -6,16 +6,16 @@ import pytest
 
 from flowrex.errors import ServerRefused, ServerUnreachable
 from generator.fetch import fetch
-from tests.unit.generator.pages import serving
+from tests.unit.generator.pages import pages
 
 
 def test_a_document_is_returned() -> None:
-    with serving() as port:
+    with pages() as port:
         assert fetch(f"http://127.0.0.1:{port}/json") == {"a": 1}
 
 
 def test_what_is_no_document_is_an_error() -> None:
-    with serving() as port:
+    with pages() as port:
         with pytest.raises(ServerRefused, match="no JSON"):
             fetch(f"http://127.0.0.1:{port}/text")
         with pytest.raises(ServerRefused, match="answers 404"):
@@ -23,7 +23,7 @@ def test_what_is_no_document_is_an_error() -> None:
 
 
 def test_nobody_is_an_error() -> None:
-    with serving() as port:
+    with pages() as port:
         pass
     with pytest.raises(ServerUnreachable):
         fetch(f"http://127.0.0.1:{port}/json")

@@ -13,7 +13,8 @@ from generator.cli import context, main
 from generator.environment import Environment, load
 from generator.render import RenderedJob
 from generator.render.catalog import JOBS
-from tests.unit.generator.cli.rollout import OLD, Flowrexctl, Run, Vault
+from tests.unit.generator.cli.rollout import OLD, Vault
+from tests.unit.generator.cli.running import Flowrexctl, Run
 from tests.unit.generator.rolling import Rig, rendered, spec
 
 ROOT = Path(__file__).parents[4]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from flowrex.errors import ServerUnreachable
 from flowrex.vault import VaultHealth
@@ -17,20 +14,6 @@ OLD = {
     "worker": spec("worker", canary=0),
     "nginx": spec("nginx", canary=0),
 }
-
-
-@dataclass
-class Run:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
-
-
-Flowrexctl = Callable[..., Run]
 
 
 @dataclass

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +16,7 @@ from generator.environment import Environment
 from generator.lock import hold
 from generator.restore import jobs, progress
 from tests.unit.generator.answering import answering, publish
+from tests.unit.generator.cli.running import Flowrexctl, Run
 from tests.unit.generator.rolling import Rig, spec
 
 GOOD = {
@@ -39,20 +39,6 @@ YOUNG = {
 }
 LOSS = "Everything written since 2026-03-01 02:00:00 UTC (9:00:00 ago) is lost from the database."
 Ended = tuple[State, str, Mapping[str, Any]]
-
-
-@dataclass
-class Run:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
-
-
-Flowrexctl = Callable[..., Run]
 
 
 @dataclass

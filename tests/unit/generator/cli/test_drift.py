@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.generator.cli.rollout import Flowrexctl
+from tests.unit.generator.cli.running import Flowrexctl
 from tests.unit.generator.rolling import Rig, spec
 
 

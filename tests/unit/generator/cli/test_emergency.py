@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -20,23 +19,10 @@ from generator import access, audit
 from generator.cli import context, main
 from generator.emergency import book, run
 from generator.environment import Environment
+from tests.unit.generator.cli.running import Flowrexctl, Run
 from tests.unit.generator.rolling import Rig
 
 ALLOCATION = "0a1b2c3d"
-
-
-@dataclass
-class Run:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
-
-
-Flowrexctl = Callable[..., Run]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from flowrex import keys
-from tests.unit.generator.cli.rollout import Flowrexctl
+from tests.unit.generator.cli.running import Flowrexctl
 from tests.unit.generator.rolling import Rig, spec
 
 

@@ -9,7 +9,7 @@ from flowrex import keys
 from flowrex.command import output
 from generator import migrations
 from generator.migrations import Schema
-from tests.unit.generator.cli.rollout import Flowrexctl
+from tests.unit.generator.cli.running import Flowrexctl
 from tests.unit.generator.rolling import Rig, spec
 
 FIRST, SECOND = "1.0.0", "1.1.0"

@@ -10,7 +10,8 @@ from flowrex.command import output
 from generator.deploy import deploy
 from generator.lock import hold
 from generator.render.catalog import JOBS
-from tests.unit.generator.cli.rollout import OLD, Flowrexctl, Vault
+from tests.unit.generator.cli.rollout import OLD, Vault
+from tests.unit.generator.cli.running import Flowrexctl
 from tests.unit.generator.rolling import Rig, spec, step
 
 

@@ -7,7 +7,7 @@ import pytest
 from flowrex.command import output
 from generator import lock
 from generator.lock import hold
-from tests.unit.generator.cli.rollout import Flowrexctl
+from tests.unit.generator.cli.running import Flowrexctl
 from tests.unit.generator.rolling import Rig
 
 FORCED = ("unlock", "dev", "--force", "--reason", "it hangs")

@@ -1,4 +1,4 @@
-"""What the receivers of the contract tests stand on: a certificate, and a server in a thread."""
+"""What servers of the tests' own stand on: a certificate, and a thread."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate that signs itself, for localhost by name and by address.
+def certificate(folder: Path, host: str = "localhost") -> tuple[Path, Path]:
+    """Make a certificate that signs itself, for a name and for loopback's address.
 
     Args:
         folder: where its file and its key's are written.
+        host: the name.
 
     Returns:
         The certificate and its key.
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    names = [x509.DNSName(host), x509.IPAddress(ip_address("127.0.0.1"))]
     now = datetime.now(UTC)
     signed = (
         x509.CertificateBuilder()
