@@ -188,6 +188,9 @@ class Alarming:
     def _read(self) -> tuple[list[Standing], set[str]]:
         standing, unseen = [], set()
         for path in sorted(self._folder.glob("[!.]*.json")):
+            capability = getattr(self._context.settings, path.stem, None)
+            if capability is not None and not capability.enabled:
+                continue  # whoever switched it off has nothing of it to wait for
             try:
                 standing += [
                     Standing(

@@ -22,7 +22,8 @@ Told = Callable[[], list[str]]
 def here(context: Context) -> Context:
     notify = context.settings.notify
     notify = replace(notify, webhook=replace(notify.webhook, enabled=True))
-    return replace(context, settings=replace(context.settings, notify=notify))
+    physical = replace(context.settings.physical, enabled=True)
+    return replace(context, settings=replace(context.settings, notify=notify, physical=physical))
 
 
 @pytest.fixture
@@ -133,3 +134,16 @@ def test_they_can_be_switched_off(alarms: Alarms, here: Context, clock: FakeCloc
     off = Alarming(replace(here, settings=replace(here.settings, notify=notify)))
     assert off.look() == 0
     assert off.status()["standing"] == ["physical: wal gap"]
+
+
+def test_of_a_capability_that_is_switched_off_nothing_stands(
+    alarms: Alarms, told: Told, here: Context, clock: FakeClock
+) -> None:
+    alarms.report("archive", [GAP])
+    clock.time += timedelta(minutes=2)
+    assert told() == ["[prod] alarm: physical, wal gap on node-1"]
+    physical = replace(here.settings.physical, enabled=False)
+    off = replace(here, settings=replace(here.settings, physical=physical))
+    assert Alarming(off).look() == 1
+    (one,) = Spool(here.state("notify")).waiting()
+    assert one.message.subject == "[prod] over: physical, wal gap on node-1"
