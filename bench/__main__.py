@@ -9,7 +9,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import agent, audit, backup, emergency, peers, plan, render, rollout
+from bench import agent, analysis, audit, backup, emergency, peers, plan, render, rollout
 from bench.measure import Figure
 from generator.dev.servers import Lines
 from generator.dev.settings import read
@@ -17,7 +17,13 @@ from tests.cluster import running
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PORT_BASE = int(os.environ.get("FLOWREX_TEST_PORT_BASE", "24000"))
-NAMES = ("render", "plan", "agent", "rollout", "emergency", "audit", "backup")
+ON_A_CLUSTER = {
+    "agent": agent.run,
+    "rollout": rollout.run,
+    "analysis": analysis.run,
+    "emergency": emergency.run,
+}
+NAMES = ("render", "plan", *ON_A_CLUSTER, "audit", "backup")
 
 
 def main() -> None:
@@ -27,23 +33,20 @@ def main() -> None:
     # What is measured is an installed tool, which has its bytecode.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     figures: list[Figure] = []
-    with tempfile.TemporaryDirectory(prefix="flowrex-bench-") as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="flowrex-bench-") as made:
+        folder = Path(made)
         programs = {}
         if {"render", "plan"} & set(wanted):
             programs = peers.build(folder, read(os.environ).cache, Lines())
         if "render" in wanted:
             figures += render.run(folder, programs)
-        if {"plan", "agent", "rollout", "emergency"} & set(wanted):
+        if {"plan", *ON_A_CLUSTER} & set(wanted):
             with running(PORT_BASE, nodes=2) as cluster:
                 if "plan" in wanted:
                     figures += plan.run(folder, programs, cluster)
-                if "agent" in wanted:
-                    figures += agent.run(cluster)
-                if "rollout" in wanted:
-                    figures += rollout.run(cluster)
-                if "emergency" in wanted:
-                    figures += emergency.run(cluster)
+                for name, measure in ON_A_CLUSTER.items():
+                    if name in wanted:
+                        figures += measure(cluster)
         if "audit" in wanted:
             figures += audit.run(folder)
     if "backup" in wanted:

@@ -13,27 +13,16 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests import unlucky
 from tests.cluster import Cluster
 from tests.live.test_rollout import marked
 
-PATH = "/api/v1/instruments/EUR_USD"
 # Looked at every Prometheus' interval; quick, since the load is steady.
 QUICK = [
     word
     for setting in ("enabled=true", "interval=3s", "duration=20s", "min_requests=100")
     for word in ("--set", f"backend.analysis.{setting}")
 ]
-BAD = '''
-import random
-
-from fastapi import HTTPException
-
-
-def unlucky() -> None:
-    """Fail one request of twenty."""
-    if random.random() < 0.05:
-        raise HTTPException(500, "bad luck")
-'''
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +39,7 @@ def load(cluster: Cluster) -> Iterator[Counter[int]]:
     def ask() -> None:
         while not over.is_set():
             try:
-                with urllib.request.urlopen(cluster.entry + PATH, timeout=10) as answer:
+                with urllib.request.urlopen(cluster.entry + unlucky.PATH, timeout=10) as answer:
                     answer.read()
                     seen[answer.status] += 1
             except urllib.error.HTTPError as error:
@@ -85,19 +74,8 @@ def test_a_good_release_under_load_is_promoted_by_itself(cluster: Cluster) -> No
 
 
 def test_a_bad_release_under_load_is_taken_back_by_itself(cluster: Cluster) -> None:
-    source = cluster.project / "app" / "routes" / "instruments.py"
-    before = source.read_text()
     good = cluster.get("/api/v1/version")["release"]
-    changed = before.replace("\nrouter = ", f"{BAD}\n\nrouter = ", 1).replace(
-        "    instrument = await one_instrument",
-        "    unlucky()\n    instrument = await one_instrument",
-    )
-    assert changed.count("unlucky()") == 2, "the fault is in the code"
-    source.write_text(changed)
-    try:
-        cluster.run("build", "--version", "0.9.0", "--push", "dev")
-    finally:
-        source.write_text(before)
+    unlucky.push(cluster, "0.9.0")
     version = ["--set", "release.version=0.9.0"]
     with load(cluster) as seen:
         done = cluster.run("run", "dev", "--yes", *version, *QUICK, "--auto-promote", expect=5)
