@@ -41,10 +41,11 @@ down: $(STAMP) ## Stop it and leave nothing behind but its data
 	@$(BIN)/flowrexctl dev down
 
 .PHONY: check
-check: $(STAMP) ## Format, lint, types, layers and unit tests, in seconds
+check: $(STAMP) ## Format, lint, types, layers, migrations and unit tests, in seconds
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache | tail -1
+	@$(BIN)/python tools/migrations.py
 	@$(BIN)/pytest -q -n auto tests/unit
 
 .PHONY: test
