@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
+from flowrex.command import output
 from flowrex.command.verbs import INTERRUPTED
 from flowrex.errors import FlowrexError, UsageError
 
@@ -68,7 +69,7 @@ def _report(error: FlowrexError, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(error.as_document(), indent=2))
     else:
-        click.echo(click.style("error: ", fg="red", bold=True) + error.message, err=True)
+        output.say(click.style("error: ", fg="red", bold=True) + error.message)
         if error.hint:
-            click.echo(error.hint, err=True)
+            output.say(error.hint)
     return error.exit_status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,9 +11,17 @@ from typing import Any
 import click
 
 
+def colour() -> bool | None:
+    """Return what printing does with colours: None shows them on a terminal, False never.
+
+    NO_COLOR (https://no-color.org) takes them away, set to anything but nothing.
+    """
+    return False if os.environ.get("NO_COLOR") else None
+
+
 def say(text: str = "") -> None:
     """Tell a person something that is not the verb's result."""
-    click.echo(text, err=True)
+    click.echo(text, err=True, color=colour())
 
 
 def emit(document: Mapping[str, Any] | Sequence[Any]) -> None:
@@ -27,7 +36,7 @@ def emit_line(document: Mapping[str, Any]) -> None:
 
 def show(text: str) -> None:
     """Print the verb's result for a person."""
-    click.echo(text)
+    click.echo(text, color=colour())
 
 
 def interactive() -> bool:

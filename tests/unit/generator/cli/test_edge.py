@@ -156,3 +156,22 @@ def test_render_imports_no_client_library() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stderr == "[]\n"
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_colours_are_for_terminals_and_can_be_switched_off(no_color: str, coloured: bool) -> None:
+    ours, theirs = os.openpty()
+    try:
+        subprocess.run(
+            [sys.executable, "-c", "from generator.cli import main; main(['render', 'production'])"],
+            cwd=ROOT,
+            env={**os.environ, "TERM": "xterm", "NO_COLOR": no_color},
+            stderr=theirs,
+            check=False,
+        )
+        said = os.read(ours, 65536).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert "there is no environment" in said
+    assert ("\x1b[" in said) is coloured
