@@ -9,7 +9,8 @@ from generator import keeping
 from generator.deploy import Outcome, follow_service
 from generator.facts import Facts
 from generator.failure import reverted_to
-from generator.run import Setup, under_lock
+from generator.run import under_lock
+from generator.setup import Setup
 from generator.standing import Standing, standings
 from generator.watch import Event, OverdueError, Watch
 

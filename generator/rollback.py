@@ -11,7 +11,8 @@ from flowrex.nomad import IndexConflict, JobVersion
 from generator import keeping, release
 from generator.deploy import Outcome, follow_service
 from generator.promote import fail_deployment
-from generator.run import Setup, under_lock
+from generator.run import under_lock
+from generator.setup import Setup
 from generator.stale import stale
 from generator.standing import Standing, release_of, standings
 from generator.trace import version_at

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from flowrex.consul import ConsulClient
-from flowrex.duration import seconds
 from flowrex.errors import (
     CanaryWaiting,
     DeploymentFailed,
@@ -22,42 +20,20 @@ from flowrex.errors import (
     ServerUnreachable,
 )
 from flowrex.nomad import NomadClient
-from generator import keeping, lock, planfile
+from generator import keeping, planfile
 from generator.deploy import Outcome, Step, action_now, as_planned, deploy, unchanged
-from generator.environment import Environment
 from generator.order import Progress, carry_out
-from generator.origin import Origin
 from generator.plan import JobPlan
 from generator.planfile import PlannedJob
 from generator.release import Kind, Recorder
 from generator.render import select
 from generator.render.catalog import needs
+from generator.setup import Setup, locked
 from generator.trial import Trial
-from generator.watch import Event, Watch
+from generator.watch import Watch
 
 if TYPE_CHECKING:
     from flowrex.vault import VaultClient
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What every changing verb needs.
-
-    Attributes:
-        environment: the settings.
-        nomad: the Nomad that deploys.
-        consul: where the lock and the records are.
-        tell: gets each event.
-        lock_wait_s: seconds to wait for the lock.
-        origin: why it is changed, and from which state of the project.
-    """
-
-    environment: Environment
-    nomad: NomadClient
-    consul: ConsulClient
-    tell: Callable[[Event], None]
-    lock_wait_s: float
-    origin: Origin = field(default_factory=Origin)
 
 
 @contextmanager
@@ -83,18 +59,7 @@ def under_lock(
     """
     environment = setup.environment
     what = f"{kind} {environment.name}"
-
-    def waiting(holder: lock.Holder) -> None:
-        setup.tell(Event("", "lock", f"waiting for {holder}"))
-
-    with lock.hold(
-        setup.consul,
-        environment.name,
-        what,
-        ttl_s=seconds(environment.deploy.lock_ttl),
-        wait_s=setup.lock_wait_s,
-        waiting=waiting,
-    ) as held:
+    with locked(setup, what) as watch:
         names = [job.name for job in select(environment)]
         recorder = Recorder(
             setup.consul,
@@ -107,14 +72,6 @@ def under_lock(
             plan=plan,
             back_to=back_to,
             stands=keeping.stands(setup.nomad, names),
-        )
-        watch = Watch(
-            environment.name,
-            setup.nomad,
-            setup.consul,
-            deadline_s=seconds(environment.deploy.deadline),
-            tell=setup.tell,
-            guard=held.check,
         )
         try:
             yield watch, recorder

@@ -21,6 +21,7 @@ from flowrex.nomad.model import (
     Evaluation,
     GroupState,
     JobVersion,
+    Node,
     TaskEvent,
     TaskState,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "GroupState",
     "IndexConflict",
     "JobVersion",
+    "Node",
     "NomadClient",
     "Submitted",
     "TaskEvent",

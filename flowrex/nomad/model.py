@@ -206,6 +206,42 @@ class TaskState:
 
 
 @dataclass(frozen=True)
+class Node:
+    """One client node.
+
+    Attributes:
+        id: its id.
+        name: its name.
+        status: `initializing`, `ready`, `down` or `disconnected`.
+        eligible: whether allocations may come.
+        draining: whether its allocations are moved elsewhere.
+        pool: its node pool.
+        datacenter: its datacenter.
+    """
+
+    id: str
+    name: str
+    status: str
+    eligible: bool
+    draining: bool
+    pool: str
+    datacenter: str
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> Node:
+        """Read Nomad's JSON, of a list or of a single node."""
+        return cls(
+            id=raw["ID"],
+            name=raw["Name"],
+            status=raw["Status"],
+            eligible=raw["SchedulingEligibility"] == "eligible",
+            draining=bool(raw.get("Drain")),
+            pool=raw.get("NodePool") or "default",
+            datacenter=raw.get("Datacenter") or "",
+        )
+
+
+@dataclass(frozen=True)
 class Allocation:
     """One group of tasks on one node."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from flowrex.nomad.model import Node
 from flowrex.nomad.transport import Transport
 
 _NANOSECONDS = 1_000_000_000
@@ -15,18 +14,20 @@ class Nodes:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def list(self) -> list[dict[str, Any]]:
-        """Return Nomad's short account of each node (`ID`, `Name`, `Status`, `Drain`, …)."""
-        return list(self._transport.get("nodes"))
+    def list(self) -> list[Node]:
+        """Return every node, by name."""
+        found = [Node.parse(one) for one in self._transport.get("nodes")]
+        return sorted(found, key=lambda one: (one.name, one.id))
 
-    def drain(self, node_id: str, *, deadline_s: int) -> None:
+    def drain(self, node_id: str, *, deadline_s: int, system: bool = False) -> None:
         """Move a node's allocations elsewhere and keep new ones away.
 
         Args:
             node_id: the node's whole id.
             deadline_s: after so many seconds what still runs is stopped.
+            system: whether those of system jobs are ended, too.
         """
-        spec = {"Deadline": deadline_s * _NANOSECONDS, "IgnoreSystemJobs": False}
+        spec = {"Deadline": deadline_s * _NANOSECONDS, "IgnoreSystemJobs": not system}
         with self._transport.library.mapped():
             self._transport.library.node.drain_node_with_spec(node_id, spec)
 

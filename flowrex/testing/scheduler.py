@@ -26,6 +26,7 @@ from flowrex.nomad.model import (
     moment,
 )
 from flowrex.testing.job import Job, behaviour, differs, forget
+from flowrex.testing.nodes import FakeNodes
 from flowrex.testing.serial import serial
 
 Spec = Mapping[str, Any]
@@ -39,6 +40,7 @@ class Scheduler:
         down: set it to make every call raise `ServerUnreachable`.
         index: grows with each change.
         known: the jobs by id.
+        nodes: where they run.
         lock: held by whoever looks at them or changes them.
     """
 
@@ -49,6 +51,7 @@ class Scheduler:
         self.down = False
         self.index = 10
         self.known: dict[str, Job] = {}
+        self.nodes = FakeNodes(self)
 
     def answer(self) -> None:
         """Raise where the server is down."""
@@ -157,7 +160,8 @@ class Scheduler:
         *,
         canary: bool,
     ) -> list[str]:
-        if behaviour(version) == "unplaceable":
+        node = self.nodes.free()
+        if node is None or behaviour(version) == "unplaceable":
             return []
         group = version.groups[0]["Name"]
         made = [
@@ -167,7 +171,7 @@ class Scheduler:
                 job_id=version.job_id,
                 job_version=version.version,
                 group=group,
-                node="n1",
+                node=node,
                 client_status="pending",
                 client_description="",
                 desired_status="run",
@@ -196,6 +200,7 @@ class Scheduler:
         """Let a step of time pass for every job."""
         self.answer()
         self.next_index()
+        self.nodes.migrate()
         for job in self.known.values():
             if job.current.type == "batch":
                 self._run_batch(job)

@@ -30,6 +30,7 @@ VERBS = {
     "drift": "Compare what runs with what would be rendered now.",
     "unlock": "Free the deployment lock, where its holder can't any more.",
     "logs": "Show a job's log.",
+    "drain": "Empty a node before somebody works on it, or give it back.",
     "agents": "Show every node's agent, what it is behind with and what fails.",
     "backup": "Take, show, prove and keep the database's backups.",
     "restore": "Bring a backup of the database back.",

@@ -65,7 +65,7 @@ def _nodes(environment: Environment) -> tuple[list[str], ServerUnreachable | Non
         nodes = access.nomad(environment).nodes.list()
     except ServerUnreachable as error:
         return [], error
-    return [node["Name"] for node in nodes if node["Status"] == "ready"], None
+    return [node.name for node in nodes if node.status == "ready"], None
 
 
 def _table(found: list[NodeAgent]) -> str:

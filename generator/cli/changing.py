@@ -17,7 +17,7 @@ from generator.cli.telling import Teller, outcomes_document, outcomes_table
 
 if TYPE_CHECKING:
     from generator.deploy import Outcome
-    from generator.run import Setup
+    from generator.setup import Setup
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,7 +52,7 @@ def prepare(
     from flowrex.duration import seconds
     from generator import access, origin
     from generator.render import select
-    from generator.run import Setup
+    from generator.setup import Setup
 
     environment = context.load_environment(environment_name, overrides)
     names = [job.name for job in select(environment, jobs)]

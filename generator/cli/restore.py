@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from generator.node_requests import Desk
     from generator.restore.progress import Source
     from generator.restore.wish import Wish
-    from generator.run import Setup
+    from generator.setup import Setup
 
 
 @click.command("restore")
@@ -155,7 +155,7 @@ def _desk(environment: Environment) -> Desk:
 def _setup(environment: Environment, teller: Teller, lock_wait: str | None) -> Setup:
     from flowrex.duration import seconds
     from generator import access
-    from generator.run import Setup
+    from generator.setup import Setup
 
     return Setup(
         environment,

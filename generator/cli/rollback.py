@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from generator.deploy import Outcome
     from generator.releases.back import Losses
     from generator.rollback import Target
-    from generator.run import Setup
+    from generator.setup import Setup
 
 
 @click.command("rollback")

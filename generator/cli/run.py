@@ -90,7 +90,8 @@ def command(
     from generator import access, origin
     from generator.preflight import edges, stops
     from generator.prepare import Preparation
-    from generator.run import Setup, blame_vault, require_vault, run
+    from generator.run import blame_vault, require_vault, run
+    from generator.setup import Setup
 
     if plan_file and (jobs or overrides):
         raise UsageError(

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from flowrex import keys
-from flowrex.duration import seconds
-from flowrex.errors import FlowrexError, HardStop, ServerUnreachable, UsageError
+from flowrex.errors import FlowrexError, HardStop, UsageError
 from flowrex.node_requests import Answer, Kind, parse_answer
-from generator import audit, lock, node_requests
+from generator import node_requests
 from generator.lock import Holder
 from generator.node_requests import Desk, RequestFailed
 from generator.restore import jobs, progress
 from generator.restore.progress import Progress
 from generator.restore.wish import Wish
-from generator.run import Setup
+from generator.setup import Setup, audited
 from generator.watch import Event, Watch
 
 _VERB = "restore"
@@ -51,7 +50,7 @@ def restore(setup: Setup, desk: Desk, wish: Wish, *, migrate: bool) -> Answer:
         "database": wish.database,
         "loss": dict(wish.loss),
     }
-    with _under_lock(setup, details) as watch:
+    with audited(setup, _VERB, "", **details) as (watch, _):
         if (unfinished := progress.read(setup.consul, watch.environment)) is not None:
             raise HardStop(unfinished.sentence(), hint=progress.ways_on(watch.environment))
         if migrate:
@@ -66,7 +65,7 @@ def resume(setup: Setup, desk: Desk) -> Answer:
     Raises:
         UsageError: there is none.
     """
-    with _under_lock(setup, {"resumed": True}) as watch:
+    with audited(setup, _VERB, "", resumed=True) as (watch, _):
         return _walk(watch, desk, _unfinished(setup, watch))
 
 
@@ -76,7 +75,7 @@ def abandon(setup: Setup) -> Progress:
     Raises:
         UsageError: there is none.
     """
-    with _under_lock(setup, {"abandoned": True}) as watch:
+    with audited(setup, _VERB, "", abandoned=True) as (watch, _):
         found = _unfinished(setup, watch)
         jobs.start(watch, found.jobs)
         progress.end(setup.consul, watch.environment)
@@ -148,33 +147,3 @@ def _restored(watch: Watch, desk: Desk, now: Progress, note: Callable[[str], Pro
     note(request.id)
     node_requests.post(desk, now.node, request)
     return node_requests.follow(desk, now.node, request)
-
-
-@contextmanager
-def _under_lock(setup: Setup, details: Mapping[str, Any]) -> Iterator[Watch]:
-    """Hold the deployment lock, and keep a record, for the length of a block."""
-    environment = setup.environment
-    with lock.hold(
-        setup.consul,
-        environment.name,
-        f"{_VERB} {environment.name}",
-        ttl_s=seconds(environment.deploy.lock_ttl),
-        wait_s=setup.lock_wait_s,
-        waiting=lambda holder: setup.tell(Event("", "lock", f"waiting for {holder}")),
-    ) as held:
-        record = audit.begin(setup.consul, environment.name, _VERB, "", **details)
-        watch = Watch(
-            environment.name,
-            setup.nomad,
-            setup.consul,
-            deadline_s=seconds(environment.deploy.deadline),
-            tell=setup.tell,
-            guard=held.check,
-        )
-        try:
-            yield watch
-        except BaseException as error:
-            with suppress(ServerUnreachable):  # the record must not hide what happened
-                audit.end(setup.consul, record, error)
-            raise
-        audit.end(setup.consul, record)

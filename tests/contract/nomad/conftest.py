@@ -58,7 +58,7 @@ def configuration(folder: Path, http: int, rpc: int, serf: int) -> dict[str, Any
 
 def ready(client: NomadClient) -> bool:
     try:
-        return any(one["Status"] == "ready" for one in client.nodes.list())
+        return any(one.status == "ready" for one in client.nodes.list())
     except ServerUnreachable:
         return False
 

@@ -328,6 +328,24 @@ def test_a_stopped_job_stays_known_and_can_be_started_again(nomad: Nomad, name: 
     assert follow(nomad, name).status == "successful"
 
 
+def test_a_drained_node_takes_nothing_until_it_is_given_back(nomad: Nomad, name: str) -> None:
+    in_service(nomad, name)
+    (node,) = nomad.nodes.list()
+    assert (node.status, node.eligible, node.draining) == ("ready", True, False)
+    nomad.nodes.drain(node.id, deadline_s=60)
+    try:
+        assert not nomad.nodes.list()[0].eligible
+        register(nomad, spec(f"{name}-other"))
+        assert nomad.allocations.of_job(f"{name}-other") == []
+    finally:
+        nomad.nodes.undrain(node.id)
+    (node,) = nomad.nodes.list()
+    assert (node.eligible, node.draining) == (True, False)
+    nomad.jobs.stop(f"{name}-other")
+    register(nomad, spec(name, again="1"))
+    assert follow(nomad, name, to_canary=True).active
+
+
 def test_a_job_that_is_purged_is_forgotten(nomad: Nomad, name: str) -> None:
     register(nomad, spec(name))
     nomad.jobs.stop(name, purge=True)

@@ -15,7 +15,7 @@ from generator.deploy import Step
 from generator.environment import Environment
 from generator.plan import Action
 from generator.render import RenderedJob
-from generator.run import Setup
+from generator.setup import Setup
 from generator.watch import Event, Watch
 
 

@@ -96,7 +96,7 @@ def test_a_node_is_drained_and_given_back(requests_mock: mocking.Mocker) -> None
     nodes.drain("n1", deadline_s=2)
     nodes.undrain("n1")
     first, second = (request.json() for request in requests_mock.request_history)
-    assert first["DrainSpec"] == {"Deadline": 2_000_000_000, "IgnoreSystemJobs": False}
+    assert first["DrainSpec"] == {"Deadline": 2_000_000_000, "IgnoreSystemJobs": True}
     assert second["MarkEligible"] is True
 
 

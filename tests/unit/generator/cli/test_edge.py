@@ -163,7 +163,7 @@ def test_colours_are_for_terminals_and_can_be_switched_off(no_color: str, colour
     ours, theirs = os.openpty()
     try:
         subprocess.run(
-            [sys.executable, "-c", "from generator.cli import main; main(['render', 'production'])"],
+            [sys.executable, "-c", "import generator.cli as c; c.main(['render', 'production'])"],
             cwd=ROOT,
             env={**os.environ, "TERM": "xterm", "NO_COLOR": no_color},
             stderr=theirs,
