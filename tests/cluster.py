@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,12 @@ FLOWREXCTL = Path(sys.executable).with_name("flowrexctl")
 
 _FOREIGN = ("NOMAD_", "CONSUL_", "VAULT_", "FLOWREX_")
 _KEPT = ("FLOWREX_CACHE_DIR", "FLOWREX_NOMAD", "FLOWREX_CONSUL", "FLOWREX_VAULT")
+
+
+def heed_interruptions() -> None:
+    """Let a child end on what its runner may ignore, as nohup or a shell's background has it."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,7 @@ class Cluster:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=heed_interruptions,
         )
 
     def run(

@@ -14,7 +14,7 @@ from flowrex.errors import ConfigurationError
 from generator.dev import packages
 from generator.dev.packages import Package, ensure_packages
 from generator.dev.servers.progress import Lines, Silent
-from tests.cluster import eventually
+from tests.cluster import eventually, heed_interruptions
 
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WANTED = (Package("made-up", "made-up-program", ("made-up-service",)),)
@@ -118,11 +118,6 @@ def test_a_package_that_does_not_bring_the_program_is_an_error(tmp_path: Path) -
         install(system)
 
 
-def heed_signals() -> None:
-    for number in INTERRUPTIONS:
-        signal.signal(number, signal.SIG_DFL)
-
-
 class Installation:
     """The script that installs, in a folder instead of /, with an apt-get that takes its time."""
 
@@ -144,8 +139,7 @@ class Installation:
             ["sh", "-c", script, "install", "", "postgresql"],
             env={"PATH": self.path, "SLOW": slow},
             start_new_session=True,
-            # A runner that ignores hangups, as nohup does, would hand that down.
-            preexec_fn=heed_signals,
+            preexec_fn=heed_interruptions,
         )
 
     def left(self) -> list[Path]:
