@@ -86,9 +86,20 @@ def drain(
     return Drained(node.name, there)
 
 
-def give_back(watch: Watch, node: Node) -> None:
-    """Let allocations come to a node again."""
+def give_back(watch: Watch, node: Node, names: Sequence[str]) -> None:
+    """Let allocations come to a node again, those of system jobs at once.
+
+    Args:
+        watch: whom to ask and to tell.
+        node: the node.
+        names: the environment's jobs.
+    """
     watch.nomad.nodes.undrain(node.id)
+    for name in names:
+        job = watch.ask(name, watch.nomad.jobs.find, name)
+        # Nomad does so for all other jobs, and not always for these (its issue 27529).
+        if job is not None and job.type == "system" and not job.stop:
+            watch.nomad.jobs.evaluate(name)
     watch.tell(Event("", "undrained", f"{node.name} takes allocations again"))
 
 

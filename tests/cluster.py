@@ -124,7 +124,7 @@ class Cluster:
     def drained(self, name: str, job: str) -> Iterator[None]:
         """Drain a node until nothing of `job` is on it, and give it back after the block."""
         node = next(one["ID"] for one in self.nomad("nodes") if one["Name"] == name)
-        spec = {"Deadline": 120_000_000_000, "IgnoreSystemJobs": False}
+        spec = {"Deadline": 120_000_000_000, "IgnoreSystemJobs": True}
         assert any(one["NodeID"] == node for one in self.allocations(job)), f"none on {name}"
         self.nomad(f"node/{node}/drain", {"DrainSpec": spec})
         try:

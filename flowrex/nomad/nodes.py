@@ -32,6 +32,6 @@ class Nodes:
             self._transport.library.node.drain_node_with_spec(node_id, spec)
 
     def undrain(self, node_id: str) -> None:
-        """End a drain and let allocations come again."""
+        """End a drain and let allocations come again; see `Jobs.evaluate` for system jobs."""
         with self._transport.library.mapped():
             self._transport.library.node.drain_node_with_spec(node_id, {}, mark_eligible=True)

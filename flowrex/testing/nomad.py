@@ -6,7 +6,9 @@ See `flowrex.testing.scheduler` for how jobs behave in it.
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -149,6 +151,13 @@ class _Jobs:
         kept = {name: before.spec[name] for name in ("Stable", "VersionTag")}
         self._nomad.change_version(job_id, before.version + 1, **kept)
         return made.evaluation_id
+
+    def evaluate(self, job_id: str) -> str:
+        job = self._nomad.job(job_id)
+        self._nomad.written.append(("evaluate", job_id))
+        made = replace(job.evaluations[0], id=str(uuid.uuid4()), triggered_by="job-register")
+        job.evaluations.insert(0, made)
+        return made.id
 
     def evaluation(self, evaluation_id: str) -> Evaluation:
         self._nomad.answer()

@@ -73,7 +73,7 @@ def command(
         verb = "drain --end" if end else "drain"
         with audited(setup, verb, reason or "", node=found.name) as (watch, came):
             if end:
-                drain.give_back(watch, found)
+                drain.give_back(watch, found, names)
             else:
                 limit_s = round(seconds(deadline))
                 done = drain.drain(watch, found, names, deadline_s=limit_s, system=system)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster import Cluster
+from tests.cluster import Cluster, eventually
 from tests.live.test_rollout import marked
 from tests.load import load
 
@@ -52,3 +52,10 @@ def test_it_is_refused_while_a_canary_waits_and_for_the_last_node(cluster: Clust
 def test_a_node_that_is_not_there_names_the_nearest(cluster: Cluster) -> None:
     assert "Did you mean 'node-" in cluster.run("drain", "dev", "nod-2", "--yes", expect=2).stderr
     cluster.run("drain", "dev", NODE, expect=2)
+
+
+def test_system_jobs_leave_where_that_is_asked_for_and_come_back(cluster: Cluster) -> None:
+    cluster.run("drain", "dev", NODE, "--yes", "--system")
+    assert on_node(cluster, "node-exporter") == 0
+    cluster.run("drain", "dev", NODE, "--end")
+    eventually(lambda: on_node(cluster, "node-exporter") == 1, what="its exporter")

@@ -39,6 +39,17 @@ def values(cluster: Cluster, query: str) -> list[tuple[dict[str, str], float]]:
     return [(one["metric"], float(one["value"][1])) for one in found]
 
 
+def fresh(selector: str) -> str:
+    """Return the query for what was seen at the last looks.
+
+    Prometheus answers for what is gone for five minutes more, where it was itself moved meanwhile.
+    """
+    return f"last_over_time({selector}[20s])"
+
+
+UP = fresh('up{job="backend"}')
+
+
 def targets(cluster: Cluster) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = ask(cluster, "targets", state="active")["activeTargets"]
     return found
@@ -60,7 +71,7 @@ def test_everything_that_there_is_is_looked_at_and_answers(settled: Cluster) -> 
 
 @pytest.mark.parametrize("metric", ["pg_up", "redis_up", "nginx_up", "vault_core_unsealed"])
 def test_an_exporter_reaches_what_it_looks_at(cluster: Cluster, metric: str) -> None:
-    eventually(lambda: [value for _, value in values(cluster, metric)] == [1.0], what=metric)
+    eventually(lambda: [value for _, value in values(cluster, fresh(metric))] == [1.0], what=metric)
 
 
 @pytest.mark.parametrize(
@@ -89,11 +100,21 @@ def test_every_series_of_the_backend_says_which_release_and_whether_it_is_a_cana
     settled: Cluster,
 ) -> None:
     cluster = settled
-    found = eventually(lambda: values(cluster, '{job="backend"}'), what="the backend's series")
-    assert {(one["release"], one["canary"]) for one, _ in found} == {("0.1.0", "false")}
+    found = eventually(lambda: values(cluster, fresh('{job="backend"}')), what="its series")
+    assert found
+    eventually(
+        lambda: (
+            {
+                (one["release"], one["canary"])
+                for one, _ in values(cluster, fresh('{job="backend"}'))
+            }
+            == {("0.1.0", "false")}
+        ),
+        what="the labels of what runs",
+    )
     running = {str(one["ID"]) for one in cluster.allocations("backend")}
     eventually(
-        lambda: {one["alloc"] for one, _ in values(cluster, 'up{job="backend"} == 1')} == running,
+        lambda: {one["alloc"] for one, _ in values(cluster, f"{UP} == 1")} == running,
         what="all its instances",
     )
 
@@ -102,7 +123,7 @@ def test_a_canary_is_told_from_the_stable_version_until_it_is_promoted(settled: 
     cluster = settled
 
     def seen() -> set[tuple[str, str]]:
-        return {(one["canary"], one["alloc"]) for one, _ in values(cluster, 'up{job="backend"}')}
+        return {(one["canary"], one["alloc"]) for one, _ in values(cluster, UP)}
 
     stable = {str(one["ID"]) for one in cluster.allocations("backend")}
     cluster.run("run", "dev", "backend", "--yes", *marked(90), expect=9)

@@ -346,6 +346,14 @@ def test_a_drained_node_takes_nothing_until_it_is_given_back(nomad: Nomad, name:
     assert follow(nomad, name, to_canary=True).active
 
 
+def test_a_job_that_is_looked_at_again_stays_as_it_is(nomad: Nomad, name: str) -> None:
+    in_service(nomad, name)
+    before = nomad.jobs.get(name)
+    scheduled(nomad, nomad.jobs.evaluate(name))
+    assert nomad.jobs.get(name).version == before.version
+    assert len([one for one in nomad.allocations.of_job(name) if one.live]) == before.count
+
+
 def test_a_job_that_is_purged_is_forgotten(nomad: Nomad, name: str) -> None:
     register(nomad, spec(name))
     nomad.jobs.stop(name, purge=True)

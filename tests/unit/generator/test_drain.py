@@ -65,8 +65,11 @@ def test_what_ran_there_runs_elsewhere_and_the_node_takes_nothing(rig: Rig) -> N
 
 def test_it_is_given_back(rig: Rig) -> None:
     emptied(rig)
-    drain.give_back(rig.watch(), node(rig))
+    rig.nomad.jobs.register(spec("agent", kind="system"), expected_index=0)
+    rig.nomad.written.clear()
+    drain.give_back(rig.watch(), node(rig), ("backend", "agent", "absent"))
     assert node(rig).eligible
+    assert rig.nomad.written == [("evaluate", "agent")], "Nomad looks at no system job by itself"
 
 
 def test_an_empty_node_is_drained_at_once(rig: Rig) -> None:
