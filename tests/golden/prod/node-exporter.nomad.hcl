@@ -56,7 +56,7 @@ job "node-exporter" {
       kill_timeout = "10s"
 
       config {
-        image        = "docker.io/prom/node-exporter:v1.5.0"
+        image        = "prom/node-exporter:v1.5.0"
         network_mode = "host"
         pid_mode     = "host"
         volumes      = ["/:/host:ro,rslave"]

@@ -76,7 +76,7 @@ job "prometheus" {
       kill_timeout = "10s"
 
       config {
-        image = "docker.io/prom/prometheus:v2.42.0"
+        image = "prom/prometheus:v2.42.0"
         ports = ["http"]
 
         args = [

@@ -60,7 +60,7 @@ job "redis-exporter" {
       kill_timeout = "10s"
 
       config {
-        image = "docker.io/oliver006/redis_exporter:v1.45.0"
+        image = "oliver006/redis_exporter:v1.45.0"
         ports = ["http"]
 
         args = [

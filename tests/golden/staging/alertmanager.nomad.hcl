@@ -76,7 +76,7 @@ job "alertmanager" {
       kill_timeout = "10s"
 
       config {
-        image = "docker.io/prom/alertmanager:v0.25.0"
+        image = "prom/alertmanager:v0.25.0"
         ports = ["http"]
 
         args = [

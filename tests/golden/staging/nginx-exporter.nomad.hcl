@@ -60,7 +60,7 @@ job "nginx-exporter" {
       kill_timeout = "10s"
 
       config {
-        image = "docker.io/nginx/nginx-prometheus-exporter:0.11.0"
+        image = "nginx/nginx-prometheus-exporter:0.11.0"
         ports = ["http"]
 
         args = [

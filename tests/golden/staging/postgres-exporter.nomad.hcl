@@ -60,7 +60,7 @@ job "postgres-exporter" {
       kill_timeout = "10s"
 
       config {
-        image = "quay.io/prometheuscommunity/postgres-exporter:v0.11.1"
+        image = "prometheuscommunity/postgres-exporter:v0.11.1"
         ports = ["http"]
 
         args = [
