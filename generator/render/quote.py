@@ -8,6 +8,7 @@ first sign is doubled.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
 from markupsafe import Markup
@@ -124,6 +125,11 @@ def _is_control(character: str) -> bool:
 
 
 def _refuse_unwritable(text: str) -> None:
+    if not unicodedata.is_normalized("NFC", text):
+        raise RenderError(
+            f"{text!r} would arrive changed: HCL brings all text to Unicode's normal form C",
+            hint="Write it in that form, with composed letters.",
+        )
     if "\0" in text:
         raise RenderError("a value holds a NUL character, which no task can be given")
     try:

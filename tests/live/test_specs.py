@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from tests.cluster import ROOT, Cluster
 
 GOLDEN = sorted((ROOT / "tests" / "golden").rglob("*.hcl"))
 
-text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
+text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60).map(
+    lambda value: unicodedata.normalize("NFC", value)
+)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from typing import Any
 
 import hcl2
 import pytest
@@ -12,7 +14,10 @@ from hypothesis import strategies as st
 from flowrex.errors import RenderError
 from generator.render import quote
 
-text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+# HCL knows no other form of a text; what is in another is refused.
+text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")).map(
+    lambda value: unicodedata.normalize("NFC", value)
+)
 
 _SIMPLE = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 
@@ -107,3 +112,10 @@ def test_text_that_no_task_can_be_given_is_refused(value: str) -> None:
 def test_a_name_that_is_no_identifier_is_refused(value: str) -> None:
     with pytest.raises(RenderError, match=re.escape(repr(value))):
         quote.identifier(value)
+
+
+@pytest.mark.parametrize("value", ["e\u0301", "\U0002f800", "\u212b"])
+@pytest.mark.parametrize("write", [quote.quote, quote.heredoc, quote.runtime])
+def test_a_text_that_hcl_would_change_is_refused(write: Any, value: str) -> None:
+    with pytest.raises(RenderError, match="normal form C"):
+        write(value)
