@@ -82,7 +82,7 @@ def command(
         output.emit(
             {
                 "environment": environment.name,
-                "revision": ground.revision,
+                "revision": ground.revision(),
                 "stops": [one.as_document() for one in looked],
                 "exit_status": status,
             }

@@ -59,7 +59,7 @@ def ground(
         nomad=nomad,
         consul=consul,
         now=datetime.now(UTC),
-        revision=git.revision(root, (".",)),
+        revision=lambda: git.revision(root, (".",)),
         fetch=fetch,
         certificate=certificate,
         secrets=secrets,

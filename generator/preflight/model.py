@@ -69,7 +69,8 @@ class Ground:
         nomad: where they run.
         consul: where they are registered, and the evidence is.
         now: the time, with its zone.
-        revision: the project's commit, `+changes` where files differ from it; None outside git.
+        revision: returns the project's commit, `+changes` where files differ from it, or None
+            outside git; it reads the whole project, which few ask for.
         fetch: returns the JSON document at a URL, or raises `ServerUnreachable`.
         certificate: returns the certificate of a host and port after its chain was checked, or
             raises `ServerUnreachable` or `HardStop`, which says what is wrong with it.
@@ -82,7 +83,7 @@ class Ground:
     nomad: NomadClient
     consul: ConsulClient
     now: datetime
-    revision: str | None
+    revision: Callable[[], str | None]
     fetch: Fetch
     certificate: Callable[[str, int], Certificate]
     secrets: Callable[[Path], list[str]]

@@ -10,9 +10,10 @@ def look(ground: Ground) -> Finding:
     """Look for the result of the tests of the project's commit."""
     name = ground.environment.name
     hint = f"flowrexctl evidence tests {name} REPORT..., with the reports of `pytest --junitxml`"
-    if ground.revision is None:
+    revision = ground.revision()
+    if revision is None:
         return failed("The project is no git repository, so that no test result is of it")
-    commit, _, changes = ground.revision.partition("+")
+    commit, _, changes = revision.partition("+")
     if changes:
         return failed(
             f"Files differ from the commit {commit[:12]}, so that no test result is of them",

@@ -67,7 +67,7 @@ class World:
             nomad=cast(NomadClient, self.nomad),
             consul=cast(ConsulClient, self.consul),
             now=NOW,
-            revision=self.revision,
+            revision=lambda: self.revision,
             fetch=self.fetch,
             certificate=self.certificates,
             secrets=lambda root: list(self.secrets),
