@@ -99,11 +99,6 @@ def named(versions: Sequence[JobVersion], to: str) -> JobVersion | None:
     return tagged or next(iter(of_release), None)
 
 
-def rollback(setup: Setup, names: Sequence[str], *, to: str | None, chosen: bool) -> list[Outcome]:
-    """Bring earlier versions back; see `choose` and `go_back`."""
-    return go_back(setup, choose(setup, names, to=to, chosen=chosen), to)
-
-
 def services(setup: Setup, names: Sequence[str]) -> list[Standing]:
     """Return how the jobs stand that can be rolled back: those that are there, but batch jobs.
 

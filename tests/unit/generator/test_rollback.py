@@ -9,7 +9,7 @@ from flowrex.nomad import JobVersion
 from flowrex.nomad.jobs import Submitted
 from generator.deploy import Outcome, deploy
 from generator.environment import Environment
-from generator.rollback import fingerprint, last_healthy, named, rollback
+from generator.rollback import choose, fingerprint, go_back, last_healthy, named
 from generator.run import run
 from tests.unit.generator.rolling import Rig, spec, step
 
@@ -115,7 +115,9 @@ def rig() -> Rig:
 
 
 def back(rig: Rig, dev: Environment, *names: str, to: str | None = None) -> list[Outcome]:
-    return rollback(rig.setup(dev), list(names) or NAMES, to=to, chosen=bool(names))
+    setup = rig.setup(dev)
+    targets = choose(setup, list(names) or NAMES, to=to, chosen=bool(names))
+    return go_back(setup, targets, to)
 
 
 def running(rig: Rig) -> str:
