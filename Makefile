@@ -62,6 +62,11 @@ golden: $(STAMP) ## Write the golden job specs anew; review the diff
 	@FLOWREX_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/unit/generator/render/test_golden.py
 	@git --no-pager diff --stat tests/golden
 
+.PHONY: diagnoses
+diagnoses: setup ## Provoke every kind of failure and write its golden files anew; review the diff
+	@FLOWREX_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/live/test_diagnoses.py
+	@git --no-pager diff --stat tests/golden/diagnoses
+
 .PHONY: reference
 reference: $(STAMP) ## Write docs/reference anew from the code
 	@$(BIN)/python tools/reference.py

@@ -7,8 +7,8 @@ from typing import Literal
 
 from flowrex.errors import DeploymentFailed
 from flowrex.nomad import Allocation, JobVersion
-from generator import diagnose
-from generator.facts import Facts, collect_logs
+from generator.facts import Facts
+from generator.failure import given_up
 from generator.plan import latest, succeeded
 from generator.watch import BlockedError, Event, OverdueError, Watch
 
@@ -57,7 +57,7 @@ def follow(watch: Watch, current: JobVersion, evaluation_id: str | None) -> int:
         DeploymentFailed: it failed, found no place or did not end in time.
     """
     name = current.job_id
-    seen = Facts(name, current.version)
+    seen = Facts(name, current.version, current.spec)
     end = watch.clock.now() + watch.deadline_s
     try:
         if evaluation_id:
@@ -101,5 +101,4 @@ def _wait(watch: Watch, current: JobVersion, seen: Facts, end: float) -> None:
 
 def _failed(watch: Watch, seen: Facts, cause: str) -> DeploymentFailed:
     watch.tell(Event(seen.job, "failed", cause))
-    collect_logs(watch.nomad, seen)
-    return diagnose.explain(seen, watch.environment, cause=cause).error()
+    return given_up(watch, seen, cause)

@@ -207,7 +207,7 @@ def follow_service(
         trial: how it is tried before, unless it is promoted at once.
     """
     name = current.job_id
-    seen = Facts(name, current.version)
+    seen = Facts(name, current.version, current.spec)
     end = watch.clock.now() + watch.deadline_s
     evaluation = None
     try:
@@ -249,7 +249,7 @@ def _without_deployment(
         cause = f"could not be scheduled: {evaluation.description or evaluation.status}"
         raise given_up(watch, seen, cause)
     if evaluation is not None and evaluation.failed_placements:
-        seen.placement = placement.explain(evaluation.failed_placements)
+        seen.placement = placement.explain(evaluation.failed_placements, current.spec)
         raise given_up(watch, seen, "can't be placed")
     if current.count == 0:
         text = f"version {current.version} asks for no allocation"

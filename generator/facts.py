@@ -7,8 +7,9 @@ what will be needed for the explanation is collected on the way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from flowrex.consul import ConsulClient, ServiceCheck
 from flowrex.errors import ServerUnreachable
@@ -40,24 +41,28 @@ class Facts:
     Attributes:
         job: the job.
         version: the version that is deployed.
+        spec: the version as Nomad stores it; empty where it is not known.
         deployment: Nomad's account of it, as last seen.
         allocations: by id, as last seen.
         checks: the checks that were not passing when last seen.
         placement: why allocations can't be placed, in sentences.
         logs: (allocation, task) to the last lines that it wrote.
         streams: allocation to the stream that its lines are from.
+        sources: what a template waits for, to whether it is there; None: not known.
         reverted_to: the version that Nomad went back to, by itself.
         told: the task events that a person was told of.
     """
 
     job: str
     version: int
+    spec: Mapping[str, Any] = field(default_factory=dict, repr=False)
     deployment: Deployment | None = None
     allocations: dict[str, Allocation] = field(default_factory=dict)
     checks: dict[tuple[str, str], FailedCheck] = field(default_factory=dict)
     placement: tuple[str, ...] = ()
     logs: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     streams: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, bool | None] = field(default_factory=dict)
     reverted_to: int | None = None
     told: set[tuple[str, str, str]] = field(default_factory=set)
 

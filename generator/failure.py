@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flowrex.errors import DeploymentFailed
 from flowrex.nomad import Deployment
-from generator import diagnose
+from generator import diagnose, sources
 from generator.facts import Facts, collect_logs
 from generator.watch import Event, Watch
 
@@ -34,6 +34,8 @@ def see_revert(watch: Watch, seen: Facts, deployment: Deployment) -> None:
 def given_up(watch: Watch, seen: Facts, cause: str | None) -> DeploymentFailed:
     """Collect what is still to be had and return the explanation."""
     collect_logs(watch.nomad, seen)
+    for source in sources.waited_for(seen.culprits):
+        seen.sources[source] = sources.there(source, watch.consul, watch.vault)
     return diagnose.explain(seen, watch.environment, cause=cause).error()
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from flowrex.errors import ConfigurationError, NotFound, PermissionRefused, ServerRefused
@@ -18,6 +20,7 @@ from generator.render import RenderedJob
 Action = Literal["create", "update", "rerun", "retry", "watch", "none"]
 
 _AT_ONCE = 16
+_NO_SPEC: Mapping[str, Any] = MappingProxyType({})
 
 _UPDATES = {
     "Place": "create",
@@ -82,15 +85,16 @@ def plan_jobs(nomad: NomadClient, jobs: Iterable[RenderedJob]) -> tuple[JobPlan,
 
 def plan_job(nomad: NomadClient, job: RenderedJob) -> JobPlan:
     """Plan one job; see `JobPlan`."""
-    answer = _ask(nomad, job)
+    spec, answer = _ask(nomad, job)
     current = nomad.jobs.find(job.name) if answer["JobModifyIndex"] else None
-    plan = annotate(job, answer, current)
+    plan = annotate(job, answer, current, spec)
     if current is None or plan.submits:
         return plan
     return with_standing(nomad, plan, current)
 
 
-def _ask(nomad: NomadClient, job: RenderedJob) -> dict[str, Any]:
+def _ask(nomad: NomadClient, job: RenderedJob) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the parsed spec and Nomad's answer to its plan."""
     try:
         spec = nomad.jobs.parse(job.hcl)
     except (PermissionRefused, NotFound):
@@ -98,7 +102,7 @@ def _ask(nomad: NomadClient, job: RenderedJob) -> dict[str, Any]:
     except ServerRefused as error:
         raise _not_accepted(job, error.message) from error
     try:
-        return nomad.jobs.plan(spec)
+        return spec, nomad.jobs.plan(spec)
     except (PermissionRefused, NotFound):
         raise
     except ServerRefused as error:
@@ -111,18 +115,29 @@ def _ask(nomad: NomadClient, job: RenderedJob) -> dict[str, Any]:
 
 def _not_accepted(job: RenderedJob, reason: str) -> ConfigurationError:
     return ConfigurationError(
-        f"Nomad does not accept job {job.name}: {reason}",
+        f"Nomad does not accept job {job.name}: {_one_line(reason)}",
         hint="Correct the setting or the template; `flowrexctl validate` checks without planning.",
     )
 
 
-def annotate(job: RenderedJob, answer: Mapping[str, Any], current: JobVersion | None) -> JobPlan:
+def _one_line(reason: str) -> str:
+    """Return the validator's list of mistakes as it is read: it counts them, a line for each."""
+    return re.sub(r"\b\d+ errors? occurred: \* ", "", " ".join(reason.split())).replace(" * ", "; ")
+
+
+def annotate(
+    job: RenderedJob,
+    answer: Mapping[str, Any],
+    current: JobVersion | None,
+    spec: Mapping[str, Any] = _NO_SPEC,
+) -> JobPlan:
     """Read Nomad's answer to a plan.
 
     Args:
         job: what was planned.
         answer: what Nomad answered.
         current: the job's current version.
+        spec: the job as Nomad parses it, for the words on what finds no place.
     """
     diff = answer.get("Diff") or {"Type": "None"}
     action: Action = "none"
@@ -138,7 +153,7 @@ def annotate(job: RenderedJob, answer: Mapping[str, Any], current: JobVersion | 
         action=action,
         changes=changes(diff) if action != "none" else (),
         updates={group: _updates(counts) for group, counts in sorted(desired.items())},
-        placement=placement.explain(answer.get("FailedTGAllocs") or {}),
+        placement=placement.explain(answer.get("FailedTGAllocs") or {}, spec),
         warnings=(answer.get("Warnings") or "").strip(),
     )
 

@@ -117,7 +117,7 @@ def fail_deployment(watch: Watch, standing: Standing) -> Outcome:
     watch.nomad.deployments.fail(deployment.id)
     watch.tell(Event(name, "failed", f"version {current.version} was given up as asked"))
     end = watch.clock.now() + watch.deadline_s
-    seen = Facts(name, current.version)
+    seen = Facts(name, current.version, current.spec)
     try:
         ended = watch.deployment(deployment, seen, current, end, stop_at_canary=False)
     except OverdueError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowrex.consul import ConsulClient
 from flowrex.duration import seconds
@@ -15,6 +15,9 @@ from generator import audit, lock
 from generator.environment import Environment
 from generator.origin import Origin
 from generator.watch import Event, Watch
+
+if TYPE_CHECKING:
+    from flowrex.vault import VaultClient
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Setup:
         tell: gets each event.
         lock_wait_s: seconds to wait for the lock.
         origin: why it is changed, and from which state of the project.
+        vault: asked whether it has what a failed task waits for; None: not asked.
     """
 
     environment: Environment
@@ -36,6 +40,7 @@ class Setup:
     tell: Callable[[Event], None]
     lock_wait_s: float
     origin: Origin = field(default_factory=Origin)
+    vault: VaultClient | None = None
 
 
 @contextmanager
@@ -65,6 +70,7 @@ def locked(setup: Setup, what: str) -> Iterator[Watch]:
             deadline_s=seconds(environment.deploy.deadline),
             tell=setup.tell,
             guard=held.check,
+            vault=setup.vault,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 from flowrex.consul import ConsulClient
 from flowrex.errors import NotFound, PermissionRefused, ServerUnreachable
@@ -13,6 +13,9 @@ from flowrex.nomad import Deployment, Evaluation, JobVersion, NomadClient
 from flowrex.nomad.model import consul_checks as declared_checks
 from generator import canary, facts, mask, placement
 from generator.facts import Facts
+
+if TYPE_CHECKING:
+    from flowrex.vault import VaultClient
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -84,6 +87,7 @@ class Watch:
         patience_s: seconds for which an unanswered question is asked again.
         placement_s: seconds for which an allocation may find no place.
         step_s: seconds that one blocking query waits; checks and tasks are looked at in between.
+        vault: asked, after a failure, whether it has what a template waits for; None: not asked.
     """
 
     environment: str
@@ -96,6 +100,7 @@ class Watch:
     patience_s: float = 20.0
     placement_s: float = 60.0
     step_s: float = 3.0
+    vault: VaultClient | None = None
 
     def ask(self, job: str, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Ask until there is an answer: a leader election or a restart must not end a run.
@@ -229,7 +234,7 @@ class Watch:
         if not failed:
             seen.placement = ()
             return None
-        reasons = placement.explain(failed)
+        reasons = placement.explain(failed, seen.spec)
         if reasons != seen.placement:
             seen.placement = reasons
             self.tell(Event(seen.job, "blocked", "can't be placed: " + "; ".join(reasons)))

@@ -250,7 +250,9 @@ class Jobs:
     def evaluations(self, job_id: str) -> list[Evaluation]:
         """Return a job's evaluations that Nomad still has, the newest first."""
         raw = self._transport.get(f"job/{job_id}/evaluations") or []
-        newest_first = sorted(raw, key=lambda one: one["CreateIndex"], reverse=True)
+        # Nomad answers with those of every job whose name begins so, too.
+        own = [one for one in raw if one["JobID"] == job_id]
+        newest_first = sorted(own, key=lambda one: one["CreateIndex"], reverse=True)
         return [Evaluation.parse(one) for one in newest_first]
 
     def summary(self, job_id: str) -> dict[str, dict[str, int]]:

@@ -112,7 +112,7 @@ def command(
     teller = Teller()
     root = context.project_root()
     whence = origin.of_project(root, reason, migrates=True)
-    setup = Setup(environment, nomad, consul, teller, wait, whence)
+    setup = Setup(environment, nomad, consul, teller, wait, whence, vault)
     ground = edges.ground(environment, root, [step.job for step in steps], nomad, consul)
     trials = _trials(environment, consul, promote=auto_promote)
     prepare = Preparation(ground, overrides_of_stops, skip_backup, teller)

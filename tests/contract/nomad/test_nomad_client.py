@@ -207,6 +207,20 @@ def test_an_earlier_version_becomes_the_newest_through_a_canary(nomad: Nomad, na
     assert follow(nomad, name, to_canary=True).waits_for_promotion
 
 
+def test_a_jobs_evaluations_are_not_those_of_a_job_whose_name_begins_so(
+    nomad: Nomad, name: str
+) -> None:
+    register(nomad, spec(name))
+    own = {one.id for one in nomad.jobs.evaluations(name)}
+    register(nomad, spec(f"{name}-more"))
+    more = {one.id for one in nomad.jobs.evaluations(f"{name}-more")}
+    again = {one.id for one in nomad.jobs.evaluations(name)}
+    assert own
+    assert more
+    assert own <= again
+    assert not more & again
+
+
 def test_going_back_to_a_version_that_was_stopped_stops_the_job(nomad: Nomad, name: str) -> None:
     register(nomad, spec(name))
     nomad.jobs.stop(name)

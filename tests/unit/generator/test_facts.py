@@ -11,7 +11,7 @@ from flowrex.nomad import Check, NomadClient, TaskState
 from flowrex.testing.consul import FakeConsul
 from flowrex.testing.nomad import FakeNomad
 from generator.facts import Facts, collect_logs, consul_checks
-from tests.unit.generator.test_diagnose import SICK, event
+from tests.unit.generator.diagnose.test_explain import SICK, event
 
 DECLARED = (Check("backend", "ready"), Check("backend", "live"))
 

@@ -15,7 +15,7 @@ from generator.placement import explain
                 "DimensionExhausted": {"memory": 2},
                 "ResourcesExhausted": {"a": {"MemoryMB": 512}, "b": {"MemoryMB": 256}},
             },
-            "not enough memory on 2 of 3 nodes; the group asks for 768 MB",
+            "not enough memory on 2 of 3 nodes; the group asks for 768 MiB",
         ),
         (
             {

@@ -14,6 +14,9 @@ GROUP = GroupState(3, 1, 1, 0, 1, (SICK.id,), promoted=False, auto_revert=True, 
 FAILED = Deployment("d", "backend", 2, "failed", "Failed due to progress deadline", {"b": GROUP})
 
 
+TASK = "group backend, task backend, allocation aaaaaaaa on n1"
+
+
 def facts(**more: object) -> Facts:
     return Facts("backend", 2, deployment=FAILED, **more)  # type: ignore[arg-type]
 
@@ -35,7 +38,7 @@ def test_the_failing_check_is_named_with_its_output() -> None:
         "backend version 2 was not deployed: Failed due to progress deadline"
     )
     assert diagnosis.evidence == (
-        "allocation aaaaaaaa on n1: check ready is critical: 503 database: refused",
+        "group backend, allocation aaaaaaaa on n1: check ready is critical: 503 database: refused",
     )
     assert diagnosis.hint.splitlines() == [
         "Its whole log: flowrexctl logs dev backend --alloc aaaaaaaa --stderr",
@@ -44,10 +47,8 @@ def test_the_failing_check_is_named_with_its_output() -> None:
 
 
 def test_a_task_that_ends_says_how_and_how_often() -> None:
-    task = TaskState("dead", True, 2, (event("Terminated", "", 1), event("Terminated", "", 137)))
-    assert evidence(task) == [
-        "allocation aaaaaaaa on n1, task backend: exited with status 137, and was restarted 2 times"
-    ]
+    task = TaskState("dead", True, 2, (event("Terminated", "", 1), event("Terminated", "", 7)))
+    assert evidence(task) == [f"{TASK}: exited with status 7, and was restarted 2 times"]
 
 
 def test_a_password_in_an_address_is_not_repeated() -> None:
@@ -56,19 +57,68 @@ def test_a_password_in_an_address_is_not_repeated() -> None:
     assert "https://app:***@store.example/app.tar.gz" in evidence(task)[0]
 
 
-def test_a_signal_and_a_lack_of_memory_have_words_of_their_own() -> None:
-    killed = TaskState("dead", True, 0, (event("Terminated", "", 0, signal="9"),))
-    assert evidence(killed)[0].endswith("was killed by signal 9")
-    full = TaskState("dead", True, 0, (event("Terminated", "", 137, oom_killed="true"),))
-    assert evidence(full)[0].endswith("was killed because it used more memory than its limit")
+def test_what_nomad_did_to_a_task_is_no_reason_beside_what_it_did_it_for() -> None:
+    restarted = event("Restart Signaled", 'healthcheck: check "ready" unhealthy')
+    task = TaskState("dead", True, 0, (restarted, event("Terminated", "", 137, signal="9")))
+    sick = replace(SICK, tasks={"backend": task})
+    check = FailedCheck(SICK.id, "ready", "critical", "")
+    found = facts(allocations={SICK.id: sick}, checks={(SICK.id, "ready"): check})
+    assert explain(found, "dev").evidence == (
+        "group backend, allocation aaaaaaaa on n1: check ready is critical: it has said nothing "
+        "yet",
+    )
 
 
-def test_what_nomad_says_about_artifacts_drivers_and_templates_is_repeated_once() -> None:
+def test_a_task_that_was_stopped_for_another_is_told_of_only_where_nothing_else_is() -> None:
+    stopped = TaskState("dead", True, 0, (event("Sibling Task Failed", 'sibling "log" failed'),))
+    assert evidence(stopped) == [f"{TASK}: was stopped because task log of its group failed"]
+    ended = TaskState("dead", True, 0, (event("Terminated", "", 1),))
+    sick = replace(SICK, tasks={"backend": stopped, "log": ended})
+    (line,) = explain(facts(allocations={sick.id: sick}), "dev").evidence
+    assert "task log, allocation aaaaaaaa on n1: exited with status 1" in line
+
+
+def test_what_nomad_says_is_repeated_once() -> None:
     failed = event("Failed Artifact Download", 'failed to download "x.tgz": 404')
     task = TaskState("dead", True, 0, (event("Received"), failed, failed))
-    assert evidence(task) == [
-        "allocation aaaaaaaa on n1, task backend: Failed Artifact Download: failed to download "
-        '"x.tgz": 404'
+    assert evidence(task) == [f"{TASK}: its artifact can't be had: {failed.message}"]
+
+
+def test_what_kept_a_task_from_beginning_is_over_once_it_began() -> None:
+    waited = event("Template", "Missing: vault.read(kv/data/x)")
+    task = TaskState("dead", True, 0, (waited, event("Started"), event("Terminated", "", 1)))
+    assert evidence(task) == [f"{TASK}: exited with status 1"]
+
+
+def test_the_same_reason_in_many_allocations_is_one_line() -> None:
+    ended = TaskState("dead", True, 0, (event("Terminated", "", 1),))
+    many = {
+        name: replace(SICK, id=name, node=f"n{at}", create_index=9 - at, tasks={"backend": ended})
+        for at, name in enumerate(("a" * 8, "b" * 8, "c" * 8, "d" * 8, "e" * 8), 1)
+    }
+    assert explain(facts(allocations=many), "dev").evidence == (
+        "group backend, task backend, allocation aaaaaaaa on n1 and allocation bbbbbbbb on n2 and "
+        "allocation cccccccc on n3 and 2 more: exited with status 1",
+    )
+
+
+def test_of_many_reasons_the_nearest_are_told_and_the_rest_counted() -> None:
+    tasks = {
+        f"t{n}": TaskState("dead", True, 0, (event("Terminated", "", n),)) for n in range(1, 9)
+    }
+    sick = replace(SICK, tasks=tasks)
+    found = explain(facts(allocations={sick.id: sick}), "dev").evidence
+    assert len(found) == 7
+    assert found[-1] == "and 2 more reasons"
+
+
+def test_a_reason_has_the_command_that_helps_with_it() -> None:
+    waited = event("Template", "Missing: kv.block(flowrex/x)")
+    sick = replace(SICK, tasks={"backend": TaskState("pending", False, 0, (waited,))})
+    found = facts(allocations={sick.id: sick}, sources={"kv.block(flowrex/x)": False})
+    assert explain(found, "dev").hint.splitlines() == [
+        "Write it: consul kv put flowrex/x -",
+        "Correct it, then again: flowrexctl run dev",
     ]
 
 
@@ -79,10 +129,12 @@ def test_without_any_sign_the_state_is_told() -> None:
 
 
 def test_the_last_lines_of_the_log_come_after_the_reasons() -> None:
-    logs = {(SICK.id, "backend"): ("one", "two")}
-    found = explain(facts(allocations={SICK.id: SICK}, logs=logs), "dev").evidence
+    logs = {(SICK.id, "backend"): ("one", "two"), (SICK.id, "other"): ("three",)}
+    ended = TaskState("dead", True, 0, (event("Terminated", "", 1),))
+    sick = replace(SICK, tasks={"backend": ended})
+    found = explain(facts(allocations={SICK.id: sick}, logs=logs), "dev").evidence
     assert found[-3:] == (
-        "allocation aaaaaaaa on n1, task backend, last lines of its log:",
+        "the last lines of task backend (stderr):",
         "  | one",
         "  | two",
     )

@@ -1,0 +1,55 @@
+"""What a failing check says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flowrex.nomad import Allocation
+from generator.diagnose.cause import Cause, Rank, group_of
+from generator.facts import Facts, FailedCheck
+
+_HTTP = re.compile(
+    r"HTTP (?P<method>\w+) (?P<url>\S+): (?P<answer>\d+ [^:]*?) Output: ?(?P<body>.*)"
+)
+_REFUSED = re.compile(r"dial tcp (?P<where>\S+): connect: connection refused")
+_TIMEOUT = re.compile(r"(?P<url>https?://[^\s\"]+)\"?: .*(deadline exceeded|Client\.Timeout)")
+_NANOSECONDS = 1_000_000_000
+
+
+def read(allocation: Allocation, facts: Facts) -> Iterator[Cause]:
+    """Yield a reason for each check of an allocation that does not pass."""
+    for (owner, _), check in sorted(facts.checks.items()):
+        if owner == allocation.id:
+            declared = _declared(facts, allocation.group, check.name)
+            yield Cause(
+                Rank.CHECK, f"check {check.name} is {check.status}: {_says(check, declared)}"
+            )
+
+
+def _says(check: FailedCheck, declared: Mapping[str, Any]) -> str:
+    output = check.output
+    if not output:
+        return "it has said nothing yet"
+    if found := _HTTP.match(output):
+        body = f": {found['body']}" if found["body"] else ""
+        return f"{found['method']} {found['url']} answers {found['answer']}{body}"
+    if found := _REFUSED.search(output):
+        return f"nothing listens on {found['where']} (connection refused)"
+    if found := _TIMEOUT.search(output):
+        timeout = (declared.get("Timeout") or 0) / _NANOSECONDS
+        within = f" within {timeout:g} s" if timeout else " in time"
+        return f"{found['url']} does not answer{within}"
+    return output
+
+
+def _declared(facts: Facts, group: str, name: str) -> Mapping[str, Any]:
+    found = group_of(facts.spec, group)
+    services = list(found.get("Services") or ())
+    for task in found.get("Tasks") or ():
+        services.extend(task.get("Services") or ())
+    checks: list[Mapping[str, Any]] = [
+        check for service in services for check in service.get("Checks") or ()
+    ]
+    return next((check for check in checks if check.get("Name") == name), {})
