@@ -108,10 +108,11 @@ def _causes(allocation: Allocation, facts: Facts, environment: str) -> Iterator[
         found = True
         yield cause
     if not found:
-        events = events_of(allocation)
         state = allocation.client_description or allocation.client_status
         health_ = "" if allocation.healthy else "; it did not become healthy in time"
-        remedy = "" if any(one.state != "pending" for one in allocation.tasks.values()) else events
+        states = {task.state for task in allocation.tasks.values()}
+        # What has not begun has no log.
+        remedy = events_of(allocation) if states == {"pending"} else ""
         yield Cause(Rank.ECHO, f"{state}{health_}", remedy)
 
 

@@ -128,6 +128,14 @@ def test_without_any_sign_the_state_is_told() -> None:
     assert line.endswith("Tasks are running; it did not become healthy in time")
 
 
+def test_what_has_not_begun_has_no_log_to_look_at() -> None:
+    waiting = replace(SICK, tasks={"backend": TaskState("pending", False, 0, ())})
+    hint = explain(facts(allocations={SICK.id: waiting}), "dev").hint
+    assert hint.startswith("Every event of it: nomad alloc status aaaaaaaa\n")
+    running = replace(SICK, tasks={"backend": TaskState("running", False, 0, ())})
+    assert "flowrexctl logs" in explain(facts(allocations={SICK.id: running}), "dev").hint
+
+
 def test_the_last_lines_of_the_log_come_after_the_reasons() -> None:
     logs = {(SICK.id, "backend"): ("one", "two"), (SICK.id, "other"): ("three",)}
     ended = TaskState("dead", True, 0, (event("Terminated", "", 1),))
