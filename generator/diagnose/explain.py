@@ -110,9 +110,9 @@ def _causes(allocation: Allocation, facts: Facts, environment: str) -> Iterator[
     if not found:
         state = allocation.client_description or allocation.client_status
         health_ = "" if allocation.healthy else "; it did not become healthy in time"
-        states = {task.state for task in allocation.tasks.values()}
-        # What has not begun has no log.
-        remedy = events_of(allocation) if states == {"pending"} else ""
+        begun = any(task.state != "pending" for task in allocation.tasks.values())
+        wrote = any(owner == allocation.id for owner, _ in facts.logs)
+        remedy = "" if begun or wrote else events_of(allocation)
         yield Cause(Rank.ECHO, f"{state}{health_}", remedy)
 
 
