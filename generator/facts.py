@@ -45,6 +45,7 @@ class Facts:
         deployment: Nomad's account of it, as last seen.
         allocations: by id, as last seen.
         checks: the checks that were not passing when last seen.
+        unready: why its canary can't be promoted, in sentences.
         placement: why allocations can't be placed, in sentences.
         logs: (allocation, task) to the last lines that it wrote.
         streams: allocation to the stream that its lines are from.
@@ -59,6 +60,7 @@ class Facts:
     deployment: Deployment | None = None
     allocations: dict[str, Allocation] = field(default_factory=dict)
     checks: dict[tuple[str, str], FailedCheck] = field(default_factory=dict)
+    unready: tuple[str, ...] = ()
     placement: tuple[str, ...] = ()
     logs: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     streams: dict[str, str] = field(default_factory=dict)

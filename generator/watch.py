@@ -205,6 +205,7 @@ class Watch:
             if stop_at_canary and deployment.waits_for_promotion:
                 # The health in Nomad and the checks in Consul, read just now.
                 verdict = canary.judge(deployment, allocations, checks, declared)
+                seen.unready = verdict.reasons
                 if verdict.ready:
                     return deployment
             lacking = _lacks_allocations(deployment)

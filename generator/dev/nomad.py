@@ -22,7 +22,7 @@ _CLOUDS = "env_aws,env_gce,env_azure,env_digitalocean"
 # more brings it in its artifact.
 _CHROOT = (
     "/bin/sh",
-    "/lib64",
+    "/lib64/ld-linux-x86-64.so.2",
     "/lib/x86_64-linux-gnu/libc.so.6",
     "/etc/passwd",
     "/etc/group",
@@ -152,7 +152,10 @@ def _client(layout: Layout, node: Node) -> str:
   }}
 """
     )
-    chroot = "\n".join(f'    "{path}" = "{path}"' for path in _CHROOT if Path(path).exists())
+    # Nomad copies a link as it is; what it points at is not in the chroot.
+    chroot = "\n".join(
+        f'    "{Path(path).resolve()}" = "{path}"' for path in _CHROOT if Path(path).exists()
+    )
     return f"""\
 client {{
   enabled           = true

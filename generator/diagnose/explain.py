@@ -53,6 +53,8 @@ def explain(facts: Facts, environment: str, *, cause: str | None = None) -> Diag
     evidence += [_line(one) for one in found[:_CAUSES]]
     if len(found) > _CAUSES:
         evidence.append(f"and {len(found) - _CAUSES} more reasons")
+    if facts.deployment is not None and facts.deployment.waits_for_promotion:
+        evidence += [f"can't be promoted: {sentence}" for sentence in facts.unready]
     evidence += _logs(facts, found)
     if facts.reverted_to is not None:
         evidence.append(f"Nomad went back to version {facts.reverted_to}, which was healthy.")

@@ -29,7 +29,7 @@ _TASK = ("State", "Failed", "Restarts")
 _DEPLOYMENT = ("ID", "JobID", "JobVersion", "Status", "StatusDescription")
 _GROUP = (
     *("DesiredTotal", "DesiredCanaries", "PlacedAllocs", "HealthyAllocs", "UnhealthyAllocs"),
-    *("Promoted", "AutoRevert"),
+    *("Promoted", "AutoRevert", "PlacedCanaries"),
 )
 _SPEC_GROUP = ("Name", "Volumes", "EphemeralDisk", "Services", "Tasks")
 _SPEC_TASK = ("Name", "Driver", "Lifecycle", "Resources", "Services", "Vault")
@@ -138,6 +138,7 @@ def tell(name: str) -> str:
         kept["version"],
         kept["spec"],
         deployment=Deployment.parse(deployment) if deployment else None,
+        unready=tuple(kept["unready"]),
         placement=placement.explain(kept["failed_placements"], kept["spec"]),
         reverted_to=kept["reverted_to"],
         sources=kept["sources"],

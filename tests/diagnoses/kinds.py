@@ -200,7 +200,16 @@ RUNNING = (
         job(task(shell("echo 'fatal: no leader' >&2; exit 1")), restart="attempts = 2"),
     ),
     Kind("signal", "a task that a signal ends", job(task(shell("kill -SEGV $$")))),
-    Kind("memory_limit", "a task that outgrows its memory", job(task(python(_FULL)))),
+    Kind(
+        "oom_killed",
+        "a task that outgrows its memory, by driver `exec`",
+        job(task(shell("x=12345678; while :; do x=$x$x; done"), driver="exec")),
+    ),
+    Kind(
+        "memory_limit",
+        "a task that outgrows its memory, by driver `raw_exec`",
+        job(task(python(_FULL))),
+    ),
     Kind(
         "prestart_failed",
         "a task that must come first, and fails",
@@ -225,6 +234,13 @@ RUNNING = (
         "an update that fails and is taken back",
         job(task(shell("echo 'fatal: new and broken' >&2; exit 5")), revert=True),
         before=job(task(), revert=True),
+    ),
+    Kind(
+        "canary_died",
+        "a canary that was healthy and dies before it is promoted",
+        job(task(shell("sleep 12; echo 'fatal: queue full' >&2; exit 6")), canary=1),
+        before=job(task(), canary=1),
+        promote=7,
     ),
 )
 

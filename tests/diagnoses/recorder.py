@@ -93,6 +93,7 @@ class Recorder:
             "checks": fixture.kept_checks(self.checks.values()),
             "reverted_to": facts.reverted_to,
             "sources": facts.sources,
+            "unready": facts.unready,
             "answers": logs,
         }
 

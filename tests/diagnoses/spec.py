@@ -16,6 +16,7 @@ _UPDATE = """
     healthy_deadline  = "@seconds@s"
     progress_deadline = "60s"
     auto_revert       = @revert@
+    canary            = @canary@
   }
 """
 _SERVER = """
@@ -38,6 +39,7 @@ class Kind:
         hcl: the job, named `@job@`.
         before: a job of the same name that gets healthy before; None where there is none.
         batch: whether it is a batch job.
+        promote: seconds for the promotion of its canary, once that has died; None: none is tried.
         management: whether it takes a token that may do more than the operator's.
     """
 
@@ -46,6 +48,7 @@ class Kind:
     hcl: str
     before: str | None = None
     batch: bool = False
+    promote: float | None = None
     management: bool = False
 
     @property
@@ -64,6 +67,7 @@ def job(
     batch: bool = False,
     revert: bool = False,
     seconds: int = 50,
+    canary: int = 0,
 ) -> str:
     """Return a job of one group.
 
@@ -77,8 +81,9 @@ def job(
         batch: whether it runs to its end.
         revert: whether Nomad goes back to what was healthy before.
         seconds: until it counts as unhealthy, where it does not fail by itself.
+        canary: how many canaries an update begins with.
     """
-    update = "" if batch else _update(seconds, revert=revert)
+    update = "" if batch else _update(seconds, canary, revert=revert)
     return f"""job "@job@" {{
   type        = "{"batch" if batch else "service"}"
   datacenters = ["{datacenter}"]
@@ -103,8 +108,9 @@ def job(
 """
 
 
-def _update(seconds: int, *, revert: bool) -> str:
-    return _UPDATE.replace("@seconds@", str(seconds)).replace("@revert@", str(revert).lower())
+def _update(seconds: int, canary: int, *, revert: bool) -> str:
+    text = _UPDATE.replace("@seconds@", str(seconds)).replace("@canary@", str(canary))
+    return text.replace("@revert@", str(revert).lower())
 
 
 def shell(script: str) -> str:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -20,16 +21,16 @@ import pytest
 from flowrex.consul import ConsulClient
 from flowrex.consul.acl import ConsulAcl
 from flowrex.errors import FlowrexError
-from flowrex.nomad import NomadClient
+from flowrex.nomad import Allocation, NomadClient
 from flowrex.secret import Secret
 from flowrex.vault import VaultClient
 from generator import diagnose
 from generator.bootstrap.consul_auth import METHOD
-from generator.deploy import Step, deploy
+from generator.deploy import Step, deploy, follow_service
 from generator.plan import plan_job
 from generator.render import RenderedJob
 from generator.watch import Watch
-from tests.cluster import Cluster
+from tests.cluster import Cluster, eventually
 from tests.diagnoses.fixture import GOLDEN
 from tests.diagnoses.kinds import KINDS
 from tests.diagnoses.recorder import Recorder
@@ -85,6 +86,8 @@ class Failures:
             self._deploy(watch, kind, kind.before)
         try:
             self._deploy(watch, kind, kind.hcl)
+            if kind.promote is not None:
+                self._promote(watch, kind)
         except FlowrexError as error:
             text = listener.scrubber().text(error.as_text()) + "\n"
         else:
@@ -100,7 +103,21 @@ class Failures:
         digest = hashlib.sha256(hcl.encode()).hexdigest()
         spec = RenderedJob(kind.job, "batch" if kind.batch else "service", hcl, digest)
         plan = plan_job(watch.nomad, spec)
-        deploy(watch, Step(spec, plan.index, plan.version, plan.action), promote=True)
+        step = Step(spec, plan.index, plan.version, plan.action)
+        deploy(watch, step, promote=kind.promote is None)
+
+    def _promote(self, watch: Watch, kind: Kind) -> None:
+        """Promote the canary once it is dead, as a person who does not know that would."""
+        eventually(
+            lambda: any(one.client_status == "failed" for one in self._allocations(kind)),
+            what="the canary's end",
+        )
+        current = watch.nomad.jobs.get(kind.job)
+        short = replace(watch, deadline_s=kind.promote or 0)
+        follow_service(short, current, None, previous=0, promote=True)
+
+    def _allocations(self, kind: Kind) -> list[Allocation]:
+        return self.admin.allocations.of_job(kind.job)
 
 
 class Artifacts(BaseHTTPRequestHandler):

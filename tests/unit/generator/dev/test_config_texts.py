@@ -74,6 +74,14 @@ def test_nomads_configuration_is_hcl_with_acls_and_identities_on(node: Any) -> N
     assert str(document["consul"]).count("consul.io") == 2
 
 
+def test_the_chroot_is_made_from_no_link_which_would_point_at_nothing_in_it() -> None:
+    chroot = re.search(r"chroot_env = {(.*?)}", nomad.settings(LAYOUT, FIRST, consul=None), re.S)
+    assert chroot
+    sources = [Path(name) for name in re.findall(r'"([^"]+)" =', chroot[1])]
+    assert sources
+    assert not [one for one in sources if one.is_symlink()]
+
+
 def test_nomad_asks_no_cloud_about_itself() -> None:
     assert "env_aws,env_gce,env_azure,env_digitalocean" in nomad.settings(
         LAYOUT, FIRST, consul=None

@@ -162,6 +162,15 @@ def test_a_placement_failure_is_the_reason_and_needs_no_log() -> None:
     assert "ask for less" in diagnosis.hint
 
 
+def test_a_canary_that_nobody_could_promote_says_why() -> None:
+    waiting = replace(FAILED, status="running", groups={"b": replace(GROUP, healthy=1)})
+    found = Facts("backend", 2, deployment=waiting, unready=("canary aaaaaaaa is failed",))
+    (line,) = explain(found, "dev", cause="did not end within 7 s").evidence
+    assert line == "can't be promoted: canary aaaaaaaa is failed"
+    ended = replace(found, deployment=FAILED)
+    assert explain(ended, "dev").evidence == ()
+
+
 def test_a_superseded_version_blames_nobody() -> None:
     gone = replace(FAILED, status="cancelled", description="Cancelled due to newer version of job")
     found = Facts("backend", 2, deployment=gone, allocations={SICK.id: SICK})
