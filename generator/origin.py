@@ -9,7 +9,7 @@ from generator import git, migrations
 from generator.migrations import Schema
 
 # What a deployment is made from.
-_SOURCES = ("jobs", "consul-templates", "vault-policies", "app", "flowrex")
+_SOURCES = ("jobs", "consul-templates", "vault-policies", "app", "frontend", "flowrex")
 
 
 @dataclass(frozen=True)

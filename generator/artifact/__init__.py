@@ -1,4 +1,4 @@
-"""The application's artifact: one archive whose bytes depend on its content alone."""
+"""The platform's artifacts: archives whose bytes depend on their content alone."""
 
 from __future__ import annotations
 

@@ -34,19 +34,20 @@ class Entry:
     executable: bool
 
 
-def tree(folder: Path, prefix: str) -> list[Entry]:
+def tree(folder: Path, prefix: str, *, hidden: bool = False) -> list[Entry]:
     """Return a folder's files, without bytecode, hidden files and editors' leftovers.
 
     Args:
         folder: the folder.
-        prefix: its path in the archive.
+        prefix: its path in the archive; empty where its files are at the top.
+        hidden: True to take all files, since a tool wrote them and nobody edits there.
     """
     entries = []
     for path in folder.rglob("*"):
         relative = path.relative_to(folder)
-        if not path.is_file() or _skipped(relative):
+        if not path.is_file() or (_skipped(relative) and not hidden):
             continue
-        name = f"{prefix}/{relative.as_posix()}"
+        name = f"{prefix}/{relative.as_posix()}" if prefix else relative.as_posix()
         entries.append(Entry(name, path, bool(path.stat().st_mode & 0o100)))
     return entries
 

@@ -33,9 +33,9 @@ def command(
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Make the application's artifact, or the node agent's packages, reproducibly, in dist/.
+    """Make the artifacts of application and frontend, or the node agent's packages, in dist/.
 
-    The same sources give the same bytes. Without --version it is the release, or the version of the
+    The same sources give the same bytes, and a frontend that was built before is taken again. Without --version it is the release, or the version of the
     agent, of the environment that is pushed to, or this tool's own version. What is pushed of the
     agent is its tarball, for the environments that run it as a job (agent.enabled).
 
@@ -46,7 +46,7 @@ def command(
       flowrexctl build --agent --version 1.4.0
       flowrexctl build --agent --push prod
     """
-    from generator.artifact import build, push
+    from generator.artifact import build, frontend, push
     from generator.artifact.push import store_of
     from generator.dev.settings import read
 
@@ -59,22 +59,33 @@ def command(
         _agent(version, environment, store, as_json=as_json)
         return
     progress = Progress()
+    cache = read(os.environ).cache
     progress(f"building {version} …")
     try:
-        artifact = build(
-            project_root(), version, cache=read(os.environ).cache / "packages", environ=os.environ
-        )
-        pushed = None
+        root = project_root()
+        made = [build(root, version, cache=cache / "packages", environ=os.environ)]
+        if environment is None or environment.frontend.enabled:
+            made.append(
+                frontend.build(
+                    root, version, cache=cache / "frontend", environ=os.environ, tell=progress
+                )
+            )
+        pushed: list[Pushed | None] = [None] * len(made)
         if environment and store:
             progress(f"built {version}; uploading …")
-            pushed = push(artifact, store, environment.s3.artifacts_bucket)
+            pushed = [push(one, store, environment.s3.artifacts_bucket) for one in made]
     finally:
         progress.clear()
+    documents = [
+        {**one.as_document(), **_document(at)} for one, at in zip(made, pushed, strict=True)
+    ]
     if as_json:
-        emit({**artifact.as_document(), **_document(pushed)})
+        more = {one.name: document for one, document in zip(made[1:], documents[1:], strict=True)}
+        emit({**documents[0], **more})
         return
-    show(f"{artifact.path}  {artifact.size / 1e6:.1f} MB  sha256:{artifact.sha256}")
-    _show(pushed)
+    for one, at in zip(made, pushed, strict=True):
+        show(f"{one.path}  {one.size / 1e6:.1f} MB  sha256:{one.sha256}")
+        _show(at)
 
 
 def _agent(

@@ -14,7 +14,12 @@ from generator.dev.layout import HOST, Layout
 
 
 def document(
-    layout: Layout, *, python: str, nginx: str | None, watching: Mapping[str, str] | None = None
+    layout: Layout,
+    *,
+    python: str,
+    nginx: str | None,
+    node: str | None = None,
+    watching: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the settings that only this cluster knows.
 
@@ -22,11 +27,14 @@ def document(
         layout: the cluster.
         python: the interpreter that runs the application.
         nginx: the nginx program, where there is one.
+        node: the Node.js program, where there is one.
         watching: the programs of the jobs that watch the platform, by section, as far as there are.
     """
     platform = {"python": python}
     if nginx is not None:
         platform["nginx"] = nginx
+    if node is not None:
+        platform["node"] = node
     watched: dict[str, dict[str, Any]] = {
         section: {"program": program} for section, program in (watching or {}).items()
     }
@@ -44,6 +52,7 @@ def document(
         "redis": {"host": HOST, "port": layout.redis},
         "s3": {"endpoint": layout.s3_address},
         "nginx": {"port": layout.nginx},
+        "frontend": {"api": f"http://{HOST}:{layout.nginx}"},
         "agent": {
             "consul": layout.nodes[-1].consul_address,
             "allocations_dir": str(layout.allocations(layout.nodes[-1])),
@@ -71,7 +80,11 @@ def write(layout: Layout) -> None:
         if (found := packages.find(program, os.environ))
     }
     settings = document(
-        layout, python=interpreter(), nginx=shutil.which("nginx"), watching=watching
+        layout,
+        python=interpreter(),
+        nginx=shutil.which("nginx"),
+        node=shutil.which("node"),
+        watching=watching,
     )
     text = "# Written by `flowrexctl dev up`; changes are lost.\n" + yaml.safe_dump(
         settings, sort_keys=True

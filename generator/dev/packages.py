@@ -42,6 +42,9 @@ CLUSTER = (
     Package("pgbackrest", "pgbackrest"),
     Package("redis-server", "redis-server", ("redis-server",)),
     Package("nginx", "nginx", ("nginx",)),
+    # Build and run the frontend.
+    Package("nodejs", "node"),
+    Package("npm", "npm"),
     # Package, program and service have one name.
     *(Package(name, name, (name,)) for name in WATCHING.values()),
 )

@@ -117,12 +117,16 @@ def _is_local(tree: source.Value) -> bool:
 
 def _with_checksums(environment: Environment, root: Path) -> Environment:
     """Take the artifacts' checksums from the builds' manifests where the environment names none."""
-    release, agent = environment.release, environment.agent
-    if release.checksum is None and environment.platform.driver != "docker":
+    release, agent, frontend = environment.release, environment.agent, environment.frontend
+    archives = environment.platform.driver != "docker"
+    if release.checksum is None and archives:
         release = dataclasses.replace(release, checksum=_built(root, "app", release.version))
+    if frontend.checksum is None and frontend.enabled and archives:
+        built = _built(root, "frontend", release.version)
+        frontend = dataclasses.replace(frontend, checksum=built)
     if agent.checksum is None and agent.enabled:
         agent = dataclasses.replace(agent, checksum=_built(root, "agent", agent.version))
-    return dataclasses.replace(environment, release=release, agent=agent)
+    return dataclasses.replace(environment, release=release, agent=agent, frontend=frontend)
 
 
 def _built(root: Path, name: str, version: str) -> str | None:

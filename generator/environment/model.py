@@ -51,6 +51,7 @@ class Platform:
     driver: Literal["docker", "exec", "raw_exec"] = setting("Nomad task driver of every task.")
     local: bool = setting("True where the servers are `flowrexctl dev`'s, on this machine.")
     python: str = setting("Interpreter that runs the artifact (exec and raw_exec).")
+    node: str = setting("Node.js program (exec and raw_exec).")
     nginx: str = setting("nginx program (exec and raw_exec).")
 
 
@@ -198,6 +199,26 @@ class Nginx:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Frontend:
+    """The web pages: Next.js in a process of its own."""
+
+    enabled: bool = setting("True to run it; without it the entry has no pages.")
+    count: int = setting("Instances.", minimum=0)
+    canary: int = setting("Instances of a new version that run beside the old.", minimum=0)
+    max_parallel: int = setting("Instances replaced at once after promotion.", minimum=1)
+    checksum: str | None = setting(
+        "SHA-256 of its artifact, 64 hexadecimal digits. Where it is null, the manifest that "
+        "`flowrexctl build` left in dist/ gives it.",
+        pattern=_SHA256,
+    )
+    api: str = setting("Address at which it asks the API, without a path.", pattern=r"https?://.+")
+    resources: Resources = setting("")
+    health: Health = setting("")
+    stop: Stop = setting("")
+    env: Mapping[str, str] = setting("More environment variables, by name.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Migrate:
     """The batch job that brings the database's schema to this version, before anything else."""
 
@@ -277,6 +298,7 @@ class Environment:
     emergency: Emergency = setting("")
     backend: Backend = setting("")
     worker: Worker = setting("")
+    frontend: Frontend = setting("")
     nginx: Nginx = setting("")
     migrate: Migrate = setting("")
     agent: Agent = setting("")

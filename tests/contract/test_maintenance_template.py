@@ -64,6 +64,7 @@ def turned_away(consul: ConsulClient, folder: Path) -> bool:
         [own.program("consul-template"), "-once", f"-consul-addr={consul.address}",
          "-consul-retry-attempts=1", f"-template={TEMPLATE}:{target}"],
         env={"PATH": os.environ["PATH"], **environ, **networks,
+             "FLOWREX_NGINX_FRONTEND": "on",
              "FLOWREX_NGINX_OPS_ALLOW": "10.0.0.0/8 192.0.2.7/32"},
         capture_output=True, text=True, timeout=30,
     )  # fmt: skip

@@ -166,6 +166,28 @@ http {
         keepalive_timeout 30s;
     }
 
+    # The pages; the API goes on without them.
+    upstream frontend {
+        least_conn;
+{{- range service "frontend" }}
+        server {{ .Address }}:{{ .Port }} max_fails={{ env "FLOWREX_NGINX_MAX_FAILS" }} fail_timeout={{ env "FLOWREX_NGINX_FAIL_TIMEOUT" }};
+{{- else }}
+        server 127.0.0.1:9 down;
+{{- end }}
+        keepalive {{ env "FLOWREX_NGINX_KEEPALIVE" }};
+        # Likewise shorter than the frontend's own.
+        keepalive_timeout 30s;
+    }
+
+    # A file's address has its content's checksum in it, so that it may be kept for good; that it was
+    # not there, only until next time.
+    map $status $static_caching {
+        200     "public, max-age=31536000, immutable";
+        206     "public, max-age=31536000, immutable";
+        304     "public, max-age=31536000, immutable";
+        default "no-store";
+    }
+
     # Whom maintenance turns away. The operators' own addresses go on.
     geo $turned_away {
         default {{ if $maintenance }}1{{ else }}0{{ end }};
@@ -237,6 +259,41 @@ http {
             deny all;
             stub_status;
         }
+{{- if eq (env "FLOWREX_NGINX_FRONTEND") "on" }}
+
+        location / {
+            error_page 503 @maintenance_page;
+            error_page 502 504 @no_frontend;
+            if ($turned_away) {
+                return 503;
+            }
+            # Next's own word for "make this page anew", which is nobody's to say from outside.
+            proxy_set_header X-Prerender-Revalidate "";
+            proxy_pass http://frontend;
+        }
+
+        location /_next/static/ {
+            error_page 503 @maintenance_page;
+            error_page 502 504 @no_frontend;
+            if ($turned_away) {
+                return 503;
+            }
+            proxy_pass http://frontend;
+            # While two versions run, the one that made the page may not be the one that is asked.
+            proxy_next_upstream error timeout http_404;
+            proxy_next_upstream_tries 0;
+            proxy_hide_header Cache-Control;
+            add_header Cache-Control $static_caching always;
+        }
+
+        location @no_frontend {
+            add_header Retry-After 5 always;
+            add_header Cache-Control no-store always;
+            default_type text/html;
+            charset utf-8;
+            return 503 '<!doctype html><html lang="en"><title>No pages right now</title><h1>The pages are not there right now</h1><p>Please try again in a moment. The API goes on without them.</p></html>\n';
+        }
+{{- else }}
 
         location / {
             error_page 503 @maintenance_page;
@@ -246,6 +303,7 @@ http {
             default_type application/json;
             return 404 '{"detail": "Not Found"}\n';
         }
+{{- end }}
 
         location @maintenance_api {
             add_header Retry-After {{ env "FLOWREX_NGINX_RETRY_AFTER" }} always;
@@ -270,6 +328,7 @@ NGINX
         FLOWREX_NGINX_BODY_LIMIT         = "10M"
         FLOWREX_NGINX_CONNECT_TIMEOUT    = "75s"
         FLOWREX_NGINX_FAIL_TIMEOUT       = "30s"
+        FLOWREX_NGINX_FRONTEND           = "on"
         FLOWREX_NGINX_KEEPALIVE          = "32"
         FLOWREX_NGINX_MAX_FAILS          = "3"
         FLOWREX_NGINX_METRICS_ALLOW      = "10.0.0.0/8"

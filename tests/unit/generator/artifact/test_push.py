@@ -22,9 +22,8 @@ def artifact(folder: Path, content: bytes = b"content") -> Artifact:
     file = folder / "flowrex-app-1.2.3.tar.gz"
     file.write_bytes(content)
     sha256 = hashlib.sha256(content).hexdigest()
-    return Artifact(
-        "app", "1.2.3", sha256, len(content), "cp311", None, file, file.with_suffix(".json")
-    )
+    manifest = file.with_suffix(".json")
+    return Artifact("app", "1.2.3", sha256, len(content), "cp311", None, None, file, manifest)
 
 
 def test_it_is_uploaded_once_under_its_checksum(store: FakeS3, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def render(project: Path, environment: str = "prod", *overrides: str) -> dict[st
 
 
 def test_jobs_come_in_the_order_in_which_they_are_deployed(project: Path) -> None:
-    assert list(render(project)) == ["migrate", "backend", "worker", "nginx", *WATCHING]
+    assert list(render(project)) == ["migrate", "backend", "worker", "frontend", "nginx", *WATCHING]
     chosen = select(load(project, "prod"), ["nginx", "migrate"])
     assert [job.name for job in chosen] == ["migrate", "nginx"]
 
@@ -96,7 +96,23 @@ def test_the_builds_manifest_gives_the_checksum(project: Path) -> None:
     (project / "dist").mkdir()
     manifest = project / "dist" / "flowrex-app-0.1.0.json"
     manifest.write_text('{"sha256": "%s"}' % ("ab" * 32))
+    pages = manifest.with_name("flowrex-frontend-0.1.0.json")
+    pages.write_text('{"sha256": "%s"}' % ("cd" * 32))
     assert f"sha256:{'ab' * 32}" in render(project, "dev")["backend"]
+    assert f"sha256:{'cd' * 32}" in render(project, "dev")["frontend"]
+
+
+def test_without_a_frontend_the_entry_has_no_pages(project: Path) -> None:
+    jobs = render(project, "prod", "frontend.enabled=false")
+    assert list(jobs) == [one for one in render(project) if one != "frontend"]
+    assert 'FLOWREX_NGINX_FRONTEND           = "off"' in jobs["nginx"]
+    assert 'FLOWREX_NGINX_FRONTEND           = "on"' in render(project)["nginx"]
+
+
+def test_the_frontend_has_no_login_to_anything(project: Path) -> None:
+    job = hcl2.loads(render(project)["frontend"])["job"][0]['"frontend"']
+    (task,) = job["group"][0]['"frontend"']["task"]
+    assert not {"vault", "consul", "identity", "template"} & set(task['"frontend"'])
 
 
 def test_a_digest_pins_the_image(project: Path) -> None:
