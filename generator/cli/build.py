@@ -35,9 +35,10 @@ def command(
 ) -> None:
     """Make the artifacts of application and frontend, or the node agent's packages, in dist/.
 
-    The same sources give the same bytes, and a frontend that was built before is taken again. Without --version it is the release, or the version of the
-    agent, of the environment that is pushed to, or this tool's own version. What is pushed of the
-    agent is its tarball, for the environments that run it as a job (agent.enabled).
+    The same sources give the same bytes, and a frontend that was built before is taken again.
+    Without --version it is the release, or the version of the agent, of the environment that is
+    pushed to, or this tool's own version. What is pushed of the agent is its tarball, for the
+    environments that run it as a job (agent.enabled).
 
     \b
     Examples:

@@ -105,7 +105,7 @@ job "frontend" {
 
       config {
         command = "/usr/bin/node"
-        args    = [Hcl(&#39;&#34;${NOMAD_TASK_DIR}/frontend/server/main.js&#34;&#39;)]
+        args    = [ "${NOMAD_TASK_DIR}/frontend/server/main.js" ]
       }
 
       env {

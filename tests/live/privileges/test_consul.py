@@ -221,6 +221,7 @@ def test_nobody_is_nobody(target: Target, action: str) -> None:
         pytest.param("operator", {}, id="a job named after the operator"),
         pytest.param("agent", {}, id="a job named after the nodes' agents"),
         pytest.param("migrate", {}, id="a job that reads nothing in Consul"),
+        pytest.param("frontend", {}, id="the pages"),
         pytest.param("postgres-exporter", {}, id="a job that only registers its service"),
         pytest.param("backend", {"nomad_namespace": "other"}, id="another namespace"),
         pytest.param(

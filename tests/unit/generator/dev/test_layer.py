@@ -16,6 +16,7 @@ def test_the_environment_dev_takes_its_addresses_from_the_cluster(tmp_path: Path
     assert dev.servers.consul == "http://127.0.0.1:26050"
     assert dev.servers.vault == "http://127.0.0.1:26082"
     assert (dev.postgres.port, dev.redis.port, dev.nginx.port) == (26032, 26079, 26080)
+    assert dev.frontend.api == "http://127.0.0.1:26080"
     assert dev.s3.endpoint == "http://127.0.0.1:26070"
 
 
@@ -32,6 +33,11 @@ def test_tasks_run_on_the_interpreter_under_the_virtual_environment() -> None:
 
 def test_without_nginx_its_path_is_left_to_the_environment() -> None:
     assert "nginx" not in layer.document(LAYOUT, python="/p", nginx=None)["platform"]
+
+
+def test_the_frontend_runs_on_the_node_that_this_machine_has() -> None:
+    document = layer.document(LAYOUT, python="/p", nginx=None, node="/opt/node")
+    assert document["platform"] == {"python": "/p", "node": "/opt/node"}
 
 
 def test_what_watches_is_started_from_where_this_machine_has_it() -> None:
