@@ -48,8 +48,18 @@ check: $(STAMP) ## Format, lint, types, layers, migrations and unit tests, in se
 	@$(BIN)/python tools/migrations.py
 	@$(BIN)/pytest -q -n auto tests/unit
 
+# The frontend's packages, exactly as its lock file says.
+FRONTEND_STAMP := frontend/node_modules/.package-lock.json
+$(FRONTEND_STAMP): frontend/package-lock.json
+	@cd frontend && npm ci --ignore-scripts --silent
+	@touch $@
+
+.PHONY: frontend-check
+frontend-check: $(FRONTEND_STAMP) ## Types and tests of the frontend
+	@cd frontend && npm run --silent check && npm test --silent
+
 .PHONY: test
-test: setup-load check ## Everything: checks, contract and live tests on a cluster of their own
+test: setup-load check frontend-check ## Everything: checks, contract and live tests on a cluster of their own
 	@$(BIN)/pytest tests/contract tests/live
 	@$(BIN)/pytest -q -n 2 -m ci tests/faults
 
@@ -89,4 +99,5 @@ lock: $(STAMP) ## Pin the newest versions that setup.cfg allows
 
 .PHONY: clean
 clean: ## Remove the virtual environment and what was built
+	@rm -rf frontend/node_modules frontend/.next frontend/.server frontend/.tests
 	@rm -rf $(VENV) dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
