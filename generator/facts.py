@@ -46,6 +46,7 @@ class Facts:
         allocations: by id, as last seen.
         checks: the checks that were not passing when last seen.
         unready: why its canary can't be promoted, in sentences.
+        registered: the allocations of which Consul has known a check; None: it was not asked.
         placement: why allocations can't be placed, in sentences.
         logs: (allocation, task) to the last lines that it wrote.
         streams: allocation to the stream that its lines are from.
@@ -61,6 +62,7 @@ class Facts:
     allocations: dict[str, Allocation] = field(default_factory=dict)
     checks: dict[tuple[str, str], FailedCheck] = field(default_factory=dict)
     unready: tuple[str, ...] = ()
+    registered: set[str] | None = None
     placement: tuple[str, ...] = ()
     logs: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     streams: dict[str, str] = field(default_factory=dict)
@@ -74,16 +76,18 @@ class Facts:
 
     def see_checks(self, checks: Sequence[ServiceCheck]) -> None:
         """Remember the checks that are not passing, and forget those that are again."""
+        self.registered = self.registered or set()
         for check in checks:
             owner = next((one for one in self.allocations if one in check.service_id), None)
             if owner is None:
                 continue
+            self.registered.add(owner)
             key = (owner, check.name)
             if check.status == PASSING:
                 self.checks.pop(key, None)
             elif check.output.strip() or key not in self.checks:
                 text = _TAGS.sub(" ", check.output)
-                output = mask.shapes(" ".join(text.split()))[:_OUTPUT]
+                output = mask.line(" ".join(text.split()))[:_OUTPUT]
                 self.checks[key] = FailedCheck(owner, check.name, check.status, output)
 
     @property

@@ -96,7 +96,7 @@ def _causes(allocation: Allocation, facts: Facts, environment: str) -> Iterator[
     if waited := _waits_for(allocation, facts):
         yield Cause(Rank.LATE, "must end before the others begin, and still runs", task=waited)
         return
-    found = False
+    found: set[Rank] = set()
     for name, task in sorted(allocation.tasks.items()):
         spec = task_of(facts.spec, allocation.group, name)
         case = Case(environment, facts.job, allocation, name, task, spec, facts.sources)
@@ -104,10 +104,11 @@ def _causes(allocation: Allocation, facts: Facts, environment: str) -> Iterator[
         for cause in _of_task(case):
             if cause not in told:
                 told.add(cause)
-                found = True
+                found.add(cause.rank)
                 yield replace(cause, task=name)
-    for cause in health.read(allocation, facts):
-        found = True
+    missing = () if Rank.BEGIN in found else health.unregistered(allocation, facts)
+    for cause in (*health.read(allocation, facts), *missing):
+        found.add(cause.rank)
         yield cause
     if not found:
         state = allocation.client_description or allocation.client_status

@@ -28,6 +28,21 @@ def read(allocation: Allocation, facts: Facts) -> Iterator[Cause]:
             )
 
 
+def unregistered(allocation: Allocation, facts: Facts) -> Iterator[Cause]:
+    """Yield a reason for each check of a running allocation that Consul was never told of."""
+    if facts.registered is None or allocation.id in facts.registered:
+        return
+    running = allocation.tasks and all(one.state == "running" for one in allocation.tasks.values())
+    if not running or allocation.client_status != "running":
+        return
+    for service, check in _checks(facts, allocation.group):
+        yield Cause(
+            Rank.CHECK,
+            f"Consul has never known check {check.get('Name')} of service {service}; the service "
+            "is not registered",
+        )
+
+
 def _says(check: FailedCheck, declared: Mapping[str, Any]) -> str:
     output = check.output
     if not output:
@@ -45,11 +60,16 @@ def _says(check: FailedCheck, declared: Mapping[str, Any]) -> str:
 
 
 def _declared(facts: Facts, group: str, name: str) -> Mapping[str, Any]:
+    return next((one for _, one in _checks(facts, group) if one.get("Name") == name), {})
+
+
+def _checks(facts: Facts, group: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the checks that a group and its tasks ask Consul for, each with its service's name."""
     found = group_of(facts.spec, group)
     services = list(found.get("Services") or ())
     for task in found.get("Tasks") or ():
         services.extend(task.get("Services") or ())
-    checks: list[Mapping[str, Any]] = [
-        check for service in services for check in service.get("Checks") or ()
-    ]
-    return next((check for check in checks if check.get("Name") == name), {})
+    for service in services:
+        if service.get("Provider", "consul") == "consul":
+            for check in service.get("Checks") or ():
+                yield service["Name"], check

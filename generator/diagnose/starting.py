@@ -15,6 +15,7 @@ _OTHERS = {
     "Failed Restoring Task": "the node could not find it again after a restart",
     "Disk Resources Exceeded": "it used more disk than its group has",
 }
+_SERVICES = "task_services: "
 _PROGRAM = re.compile(
     r'(?:binary "(?P<binary>[^"]+)" could not be found|file (?P<file>\S+) not found under path)'
 )
@@ -34,7 +35,10 @@ def read(event: TaskEvent, case: Case) -> Cause | None:
     message = mask.shapes(flat(event.message))
     if event.type in _OTHERS:
         # A node writes the reason behind the name of the step, which the sentence replaces.
-        said = re.sub(r"failed to setup alloc: ", "", message)
+        said = message.removeprefix("failed to setup alloc: ")
+        if said.startswith(_SERVICES):
+            said = said.removeprefix(_SERVICES)
+            return Cause(Rank.BEGIN, f"its service is not registered: {said}", case.rendered)
         return Cause(Rank.BEGIN, f"{_OTHERS[event.type]}: {said}", case.rendered)
     if event.type != "Driver Failure":
         return None

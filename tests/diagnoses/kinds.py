@@ -33,6 +33,23 @@ def _constraint(attribute: str, value: str) -> str:
     return f'constraint {{\n attribute = "{attribute}"\n value = "{value}"\n}}'
 
 
+def _service(lines: str) -> str:
+    return f"""
+    service {{
+      name     = "@job@"
+      provider = "consul"
+{lines}
+      check {{
+        name     = "ready"
+        type     = "tcp"
+        interval = "1s"
+        timeout  = "1s"
+{lines}
+      }}
+    }}
+"""
+
+
 PLACEMENT = (
     Kind(
         "constraint",
@@ -279,6 +296,11 @@ CHECKS = (
                 'args = ["-c", "echo only 2 % of the disk are free; exit 2"]'
             ),
         ),
+    ),
+    Kind(
+        "unregistered",
+        "a service that can't be registered",
+        job(task(more=_service('address_mode = "driver"\nport = 80')), seconds=_PATIENCE),
     ),
     Kind(
         "never_healthy",

@@ -20,8 +20,8 @@ def nothing_pending(settled: Cluster) -> None:
 
 def test_a_version_that_never_gets_healthy_is_taken_back_and_explained(cluster: Cluster) -> None:
     broken = ["--set", "backend.env.FLOWREX_REDIS_PORT=1"]
-    quick = ["--set", "backend.health.healthy_deadline=10s"]
-    quick += ["--set", "backend.health.progress_deadline=20s"]
+    quick = ["--set", "backend.health.healthy_deadline=20s"]
+    quick += ["--set", "backend.health.progress_deadline=30s"]
     done = cluster.run("run", "dev", "--yes", *broken, *quick, expect=5)
     said = done.stdout + done.stderr
     assert "ready" in said, "the check that failed is named"

@@ -208,6 +208,34 @@ def test_the_last_output_of_a_failing_check_is_kept_until_it_passes() -> None:
     assert seen(check("critical", "first"), check("passing", "ok")) == []
 
 
+def test_a_password_in_an_output_is_not_repeated() -> None:
+    assert seen(check("critical", "503 password=hunter2")) == [("ready", "503 password=***")]
+
+
+SERVICES = {"Services": [{"Name": "web", "Checks": [{"Name": "ready"}]}]}
+SPEC = {"TaskGroups": [{"Name": "backend", **SERVICES, "Tasks": []}]}
+
+
+def test_a_service_that_consul_never_knew_is_a_reason() -> None:
+    running = replace(SICK, tasks={"backend": TaskState("running", False, 0, ())})
+    found = facts(allocations={SICK.id: running}, spec=SPEC)
+    assert "never known" not in explain(found, "dev").evidence[0], "it was not asked yet"
+    found.see_checks([])
+    assert explain(found, "dev").evidence == (
+        "group backend, allocation aaaaaaaa on n1: Consul has never known check ready of service "
+        "web; the service is not registered",
+    )
+    found.see_checks([check("passing", "")])
+    assert "never known" not in explain(found, "dev").evidence[0]
+
+
+def test_a_service_whose_task_does_not_run_is_not_missed() -> None:
+    waiting = replace(SICK, tasks={"backend": TaskState("pending", False, 0, ())})
+    found = facts(allocations={SICK.id: waiting}, spec=SPEC)
+    found.see_checks([])
+    assert "never known" not in explain(found, "dev").evidence[0]
+
+
 def test_a_check_of_somebody_else_is_not_kept() -> None:
     assert seen(check("critical", "x", "_nomad-task-other-x")) == []
 
