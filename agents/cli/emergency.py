@@ -86,8 +86,8 @@ def hooks(config: Path, as_json: bool) -> int:
     """
     import os
 
-    from agents.emergency.hooks import names, objection
     from agents.settings import load
+    from flowrex.hooks import names, objection
 
     folder = Path(load(config).emergency.hooks.dir)
     found = {name: objection(folder / name, os.getuid()) for name in names(folder)}
@@ -121,10 +121,10 @@ def notify(config: Path, text: str) -> None:
     """
     from datetime import UTC, datetime
 
-    from agents.notify.message import Message
     from agents.notify.spool import Spool
     from agents.notify.task import channels
     from agents.settings import load
+    from flowrex.notify.message import Message
 
     settings = load(config)
     on = channels(settings.notify)

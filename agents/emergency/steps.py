@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agents.context import Context
-from agents.emergency import hooks
 from agents.emergency.episode import Change, State, Step
-from agents.emergency.hooks import Occasion
+from agents.emergency.occasion import Occasion
 from agents.emergency.telling import message_of
 from agents.notify.spool import Spool
 from agents.notify.task import bell, channels
 from agents.threads import in_daemon_thread
 from agents.wake import AUDIT
+from flowrex import hooks
 from flowrex.duration import seconds
 from flowrex.errors import FlowrexError, LockHeld
 
@@ -104,7 +104,13 @@ class Steps:
         path = Path(settings.dir) / step.name
         limit_s = seconds(settings.timeout)
         result = await in_daemon_thread(
-            lambda: hooks.run(path, occasion, timeout_s=limit_s, keep=settings.output),
+            lambda: hooks.run(
+                path,
+                occasion.document(),
+                occasion.environ(),
+                timeout_s=limit_s,
+                keep=settings.output,
+            ),
             name=f"hook {step.name}",
         )
         if result.output:

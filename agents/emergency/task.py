@@ -15,12 +15,12 @@ from typing import Any
 
 from agents.backoff import Backoff
 from agents.context import Context
-from agents.emergency import hooks
 from agents.emergency.episode import Change, Episode, Step, follow, marked, resumed
 from agents.emergency.follower import Follower
 from agents.emergency.journal import Journal
 from agents.emergency.steps import Backup, Steps
 from agents.task import Beat
+from flowrex import hooks
 from flowrex.switch import State
 
 _log = logging.getLogger(__name__)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agents.emergency.episode import Change
-from agents.notify.message import Message
 from flowrex.emergency import Level
+from flowrex.notify.message import Message
 
 _MEANS = {
     Level.NORMAL: "The emergency is over; trading is allowed again.",

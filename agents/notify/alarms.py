@@ -17,12 +17,12 @@ from typing import Any
 
 from agents import alarms
 from agents.context import Context
-from agents.notify.message import Message
 from agents.notify.spool import Spool
 from agents.notify.task import bell, channels
 from agents.task import Beat
 from flowrex.duration import seconds
 from flowrex.files import write_atomic
+from flowrex.notify.message import Message
 
 log = logging.getLogger(__name__)
 

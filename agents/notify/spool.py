@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from agents.notify.message import Message
 from flowrex.files import write_atomic
+from flowrex.notify.message import Message
 
 _log = logging.getLogger(__name__)
 

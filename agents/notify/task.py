@@ -11,7 +11,6 @@ from typing import Any
 
 from agents.backoff import Backoff
 from agents.context import Context
-from agents.notify import mail, webhook
 from agents.notify.secrets import MAIL_PASSWORD, WEBHOOK_URL, find
 from agents.notify.spool import Spool, Waiting
 from agents.settings.emergency import Notify as Settings
@@ -19,6 +18,7 @@ from agents.task import Beat
 from agents.threads import in_daemon_thread
 from flowrex.duration import seconds
 from flowrex.errors import ConfigurationError, FlowrexError, ServerRefused, ServerUnreachable
+from flowrex.notify import mail, webhook
 
 _log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from agents.notify import mail, webhook
-from agents.notify.message import Message
 from agents.settings.emergency import Mail
 from flowrex.errors import ServerRefused, ServerUnreachable
+from flowrex.notify import mail, webhook
+from flowrex.notify.message import Message
 from flowrex.secret import Secret
 from tests.contract.notify.receivers import Inbox, chat, mail_server
 from tests.serving import certificate
@@ -59,7 +59,7 @@ def test_an_e_mail_comes_over_tls_after_a_login(
         mail.send(MESSAGE, chosen, Secret("let-me-in"), node="n1")
     (content,) = inbox.messages
     came = message_from_bytes(content, policy=policy.default)
-    assert came["Message-ID"] == "<emergency-5-halt@n1.flowrex-agent>"
+    assert came["Message-ID"] == "<emergency-5-halt@n1.flowrex>"
     assert came["Subject"] == MESSAGE.subject
     assert came.get_content().replace("\r\n", "\n") == "Über.\nSee it.\n"
     assert inbox.secured == [True]

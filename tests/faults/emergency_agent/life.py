@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from agents.context import Context
-from agents.emergency import hooks, journal
+from agents.emergency import journal
 from agents.emergency.task import Emergency
 from agents.notify import spool
 from agents.settings import REFERENCE, Agent
+from flowrex import hooks
 from flowrex.consul import ConsulClient
 from flowrex.settings import schema, source
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.notify.message import Message
 from agents.notify.spool import Spool
+from flowrex.notify.message import Message
 
 ONE = Message("emergency-5-halt", "halt", "New risk is refused.", "2026-03-01T12:00:00+00:00")
 TWO = Message("emergency-9-off", "off", "It is over.", "2026-03-01T12:05:00+00:00")

@@ -12,12 +12,12 @@ from typing import Any, cast
 import pytest
 
 from agents.context import Context
-from agents.notify import mail, webhook
-from agents.notify.message import Message
 from agents.notify.secrets import MAIL_PASSWORD, WEBHOOK_URL, find
 from agents.notify.spool import Spool
 from agents.notify.task import Notify, bell, channels
 from flowrex.errors import ServerUnreachable
+from flowrex.notify import mail, webhook
+from flowrex.notify.message import Message
 from flowrex.secret import Secret
 from flowrex.testing.vault import FakeVault
 from tests.unit.agents.requests.conftest import QuickClock, until

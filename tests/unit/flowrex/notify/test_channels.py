@@ -8,10 +8,10 @@ import pytest
 import requests
 import requests_mock
 
-from agents.notify import mail, webhook
-from agents.notify.message import Message
-from agents.settings.emergency import Mail
 from flowrex.errors import ConfigurationError, ServerRefused, ServerUnreachable
+from flowrex.notify import mail, webhook
+from flowrex.notify.message import Message
+from flowrex.notify.settings import Mail
 from flowrex.secret import Secret
 
 MESSAGE = Message(
@@ -73,7 +73,7 @@ def test_a_webhook_that_would_send_the_secret_in_clear_is_refused(address: str) 
 
 def test_an_e_mail_names_itself_the_same_each_time() -> None:
     composed = mail.compose(MESSAGE, SETTINGS, "n1")
-    assert composed["Message-ID"] == "<emergency-5-halt@n1.flowrex-agent>"
+    assert composed["Message-ID"] == "<emergency-5-halt@n1.flowrex>"
     assert composed["To"] == "one@example.com, two@example.com"
     assert composed["Date"] == "Sun, 01 Mar 2026 12:00:00 +0000"
     assert composed.get_content() == "line one\nline two\n"

@@ -8,10 +8,10 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 
-from agents.notify.message import Message
-from agents.settings.emergency import Mail
 from flowrex.duration import seconds
 from flowrex.errors import ConfigurationError, ServerRefused, ServerUnreachable
+from flowrex.notify.message import Message
+from flowrex.notify.settings import Mail
 from flowrex.secret import Secret
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -35,7 +35,7 @@ def compose(message: Message, settings: Mail, node: str) -> EmailMessage:
     mail["To"] = ", ".join(settings.recipients)
     mail["Subject"] = " ".join(message.subject.split())
     mail["Date"] = format_datetime(datetime.fromisoformat(message.at))
-    mail["Message-ID"] = f"<{message.id}@{node}.flowrex-agent>"
+    mail["Message-ID"] = f"<{message.id}@{node}.flowrex>"
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Priority"] = "1"
     mail.set_content(message.text)
@@ -63,7 +63,7 @@ def send(message: Message, settings: Mail, password: Secret | None, *, node: str
                 if password is None:
                     raise ConfigurationError(
                         f"there is no password for {settings.user} at {where}",
-                        hint="Put it into the credential notify-mail-password.",
+                        hint="Put it where the secrets of the notifications are kept.",
                     )
                 server.login(settings.user, password.reveal())
             refused = server.send_message(mail)

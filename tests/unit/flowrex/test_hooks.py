@@ -1,4 +1,4 @@
-"""A node's own programs: who may have written them, what they are told, how they end."""
+"""Somebody's own programs: who may have written them, what they are told, how they end."""
 
 from __future__ import annotations
 
@@ -9,19 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from agents.emergency import hooks
-from agents.emergency.hooks import Occasion
-from flowrex.emergency import Emergency, Level
+from flowrex import hooks
 
-OCCASION = Occasion(
-    "n1",
-    "prod",
-    "5-halt",
-    5,
-    Emergency(Level.HALT, "orders\0 doubled; rm -rf $HOME", "ann", "2026-03-01T12:00:00+00:00"),
-    "2026-03-01T12:00:01+00:00",
-    1,
-)
+DOCUMENT = {"event": "x", "reason": "orders\0 doubled; rm -rf $HOME"}
+ENVIRON = hooks.environ({"FLOWREX_REASON": "orders\0 doubled; rm -rf $HOME"})
 
 
 @pytest.fixture
@@ -39,7 +30,7 @@ def hook(folder: Path, name: str, script: str, mode: int = 0o755) -> Path:
 
 
 def run(path: Path, *, timeout_s: float = 10, keep: int = 1000) -> hooks.Result:
-    return hooks.run(path, OCCASION, timeout_s=timeout_s, keep=keep)
+    return hooks.run(path, DOCUMENT, ENVIRON, timeout_s=timeout_s, keep=keep)
 
 
 def test_they_are_run_in_the_order_of_their_names_without_leftovers(folder: Path) -> None:
@@ -52,22 +43,25 @@ def test_a_folder_that_is_not_there_has_none(tmp_path: Path) -> None:
     assert hooks.names(tmp_path / "none") == []
 
 
-def test_it_is_told_everything_on_standard_input_and_in_its_environment(folder: Path) -> None:
+def test_it_is_told_on_standard_input_and_in_its_environment(folder: Path) -> None:
     path = hook(folder, "a", "cat; env | sort; pwd")
     result = run(path, keep=10_000)
     assert result.ok
     first, rest = result.output.split("\n", 1)
-    said = json.loads(first)
-    assert (said["node"], said["level"], said["change"]) == ("n1", "halt", "5-halt")
-    assert said["reason"] == "orders\0 doubled; rm -rf $HOME"
+    assert json.loads(first) == DOCUMENT
     environ = dict(line.split("=", 1) for line in rest.splitlines() if "=" in line)
     assert environ["FLOWREX_REASON"] == "orders doubled; rm -rf $HOME"
-    assert environ["FLOWREX_LEVEL"] == "halt"
-    assert environ["FLOWREX_ATTEMPT"] == "1"
     assert rest.splitlines()[-1] == "/"
 
 
-def test_nothing_of_the_agents_own_environment_reaches_it(
+def test_it_runs_where_it_is_told_to(folder: Path) -> None:
+    result = hooks.run(
+        hook(folder, "a", "pwd"), {}, hooks.environ({}), timeout_s=10, keep=99, cwd=folder
+    )
+    assert result.output == f"{folder}\n"
+
+
+def test_nothing_of_the_callers_own_environment_reaches_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/x")
@@ -142,7 +136,7 @@ def test_one_of_another_user_is_not_run(folder: Path) -> None:
         os.chown(path, 4242, -1)
         assert "belongs to user 4242" in run(path).sentence
     else:
-        result = hooks.run(path, OCCASION, timeout_s=1, keep=1, uid=4242)
+        result = hooks.run(path, DOCUMENT, ENVIRON, timeout_s=1, keep=1, uid=4242)
         assert f"belongs to user {os.getuid()}" in result.sentence
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from agents.notify.message import Message
 from flowrex.errors import ConfigurationError, ServerRefused, ServerUnreachable
+from flowrex.notify.message import Message
 from flowrex.secret import Secret
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -67,6 +67,6 @@ def _host(address: Secret) -> str:
     if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
         raise ConfigurationError(
             "the webhook's address does not begin with https://",
-            hint="Put it into the credential notify-webhook-url.",
+            hint="Put one that does where the secret is kept.",
         )
     return host

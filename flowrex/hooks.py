@@ -1,8 +1,8 @@
-"""The node's own programs, run at each change of the emergency.
+"""Somebody's own programs, run when something happens.
 
-Each is an executable in one folder, run in the order of the names, one at a time, by the agent's
-user, in a session of its own, in `/`. It gets the change as JSON on standard input and as
-environment variables. Nobody but root or the agent's user may be able to change it or its folder.
+Each is an executable in one folder, run in the order of the names, one at a time, in a session of
+its own. It gets what happened as JSON on standard input and as environment variables, which are all
+that it has. Nobody but root or the user that runs it may be able to change it or its folder.
 """
 
 from __future__ import annotations
@@ -20,69 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from flowrex.emergency import Emergency
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LEFT_OVER = (".bak", ".orig", ".dpkg-old", ".dpkg-new", ".dpkg-dist", ".rpmsave", ".rpmnew")
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TERM_S = 3.0
-
-
-@dataclass(frozen=True)
-class Occasion:
-    """Why hooks are run.
-
-    Attributes:
-        node: this node.
-        environment: its environment.
-        change: the change's name, the same after a restart.
-        index: Consul's index of the switch.
-        emergency: what the switch says.
-        seen: when this node saw it.
-        attempt: 1, or more where an earlier run was cut off.
-    """
-
-    node: str
-    environment: str
-    change: str
-    index: int
-    emergency: Emergency
-    seen: str
-    attempt: int
-
-    def document(self) -> dict[str, object]:
-        """Return what a hook reads on standard input."""
-        said = self.emergency
-        return {
-            "node": self.node,
-            "environment": self.environment,
-            "change": self.change,
-            "index": self.index,
-            "level": said.level.word,
-            "reason": said.reason,
-            "by": said.by,
-            "at": said.at,
-            "problem": said.problem,
-            "seen": self.seen,
-            "attempt": self.attempt,
-        }
-
-    def environ(self) -> dict[str, str]:
-        """Return a hook's whole environment."""
-        said = self.emergency
-        named = {
-            "FLOWREX_NODE": self.node,
-            "FLOWREX_ENVIRONMENT": self.environment,
-            "FLOWREX_CHANGE": self.change,
-            "FLOWREX_LEVEL": said.level.word,
-            "FLOWREX_REASON": said.reason,
-            "FLOWREX_BY": said.by,
-            "FLOWREX_AT": said.at,
-            "FLOWREX_ATTEMPT": str(self.attempt),
-        }
-        return {"PATH": _PATH, "LANG": "C.UTF-8"} | {
-            name: text.replace("\0", "") for name, text in named.items()
-        }
 
 
 @dataclass(frozen=True)
@@ -119,7 +60,7 @@ def objection(path: Path, uid: int) -> str:
 
     Args:
         path: the hook.
-        uid: the agent's user.
+        uid: the user that would run it.
     """
     for one in (path.parent, path):
         try:
@@ -128,7 +69,7 @@ def objection(path: Path, uid: int) -> str:
         except OSError as error:
             return f"{one} can't be looked at: {error.strerror}"
         if status.st_uid not in (0, uid):
-            return f"{one} belongs to user {status.st_uid}, not to root or the agent"
+            return f"{one} belongs to user {status.st_uid}, not to root or user {uid}"
         if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             return f"{one} can be written by others (mode {stat.S_IMODE(status.st_mode):04o})"
     if path.resolve().parent != path.parent.resolve():
@@ -140,17 +81,36 @@ def objection(path: Path, uid: int) -> str:
     return ""
 
 
+def environ(named: Mapping[str, str]) -> dict[str, str]:
+    """Return a hook's whole environment.
+
+    Args:
+        named: what it is told; no variable can hold a zero byte, which is left out.
+    """
+    said = {name: text.replace("\0", "") for name, text in named.items()}
+    return {"PATH": PATH, "LANG": "C.UTF-8"} | said
+
+
 def run(
-    path: Path, occasion: Occasion, *, timeout_s: float, keep: int, uid: int | None = None
+    path: Path,
+    document: Mapping[str, object],
+    environment: Mapping[str, str],
+    *,
+    timeout_s: float,
+    keep: int,
+    cwd: Path = Path("/"),
+    uid: int | None = None,
 ) -> Result:
     """Run one hook to its end, or to its timeout.
 
     Args:
         path: the hook.
-        occasion: why.
+        document: what it reads on standard input.
+        environment: its whole environment; see `environ`.
         timeout_s: seconds after which it and what it has started are killed.
         keep: bytes of its output to return; the rest is read and counted.
-        uid: the agent's user; this process's unless given.
+        cwd: where it runs.
+        uid: who runs it; this process's user unless given.
     """
     if why := objection(path, os.getuid() if uid is None else uid):
         return Result(False, f"not run: {why}")
@@ -160,8 +120,8 @@ def run(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            cwd="/",
-            env=occasion.environ(),
+            cwd=cwd,
+            env=dict(environment),
             start_new_session=True,
         )
     except OSError as error:
@@ -169,7 +129,7 @@ def run(
     assert process.stdin is not None
     assert process.stdout is not None
     said = _Output(process.stdout, keep)
-    feeding = threading.Thread(target=_feed, args=(process.stdin, occasion.document()), daemon=True)
+    feeding = threading.Thread(target=_feed, args=(process.stdin, document), daemon=True)
     feeding.start()
     try:
         status = process.wait(timeout_s)
