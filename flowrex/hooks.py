@@ -34,11 +34,14 @@ class Result:
         ok: whether it ended with 0 in time.
         sentence: how, for status and log.
         output: the beginning of what it said, standard error included.
+        status: its exit status, or minus the signal that ended it; None where it was not run or
+            was killed for its time.
     """
 
     ok: bool
     sentence: str
     output: str = ""
+    status: int | None = None
 
 
 def names(folder: Path) -> list[str]:
@@ -132,15 +135,16 @@ def run(
     feeding = threading.Thread(target=_feed, args=(process.stdin, document), daemon=True)
     feeding.start()
     try:
-        status = process.wait(timeout_s)
+        status: int | None = process.wait(timeout_s)
+        assert status is not None
         sentence = f"ended with {status}" if status >= 0 else f"was killed by signal {-status}"
     except subprocess.TimeoutExpired:
-        status = 1
+        status = None
         sentence = f"was killed after {timeout_s:.0f} s"
         _end(process)
     # What it has left behind would hold the pipe open, and outlive the agent's view.
     _signal(process.pid, signal.SIGKILL)
-    return Result(status == 0, sentence, said.text())
+    return Result(status == 0, sentence, said.text(), status)
 
 
 class _Output:

@@ -15,7 +15,8 @@ from flowrex.errors import FlowrexError, ServerUnreachable
 from flowrex.nomad import JobVersion, NomadClient
 from generator import release
 from generator.deploy import Outcome
-from generator.release import Recorder, Stand
+from generator.recorder import Recorder
+from generator.release import Stand
 from generator.standing import release_of
 from generator.watch import Event, Watch
 

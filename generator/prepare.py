@@ -10,7 +10,7 @@ from generator.node_requests import Desk
 from generator.predeploy import back_up
 from generator.preflight import stops
 from generator.preflight.model import Ground
-from generator.release import Recorder
+from generator.recorder import Recorder
 from generator.watch import Event
 
 
@@ -23,12 +23,14 @@ class Preparation:
         overrides: the stops that are not to stop; why is the run's own reason.
         skip_backup: why no backup is taken; None takes one where the environment asks for it.
         tell: gets each event.
+        taken: the backup that a run took which this one goes on with.
     """
 
     ground: Ground
     overrides: Collection[str]
     skip_backup: str | None
     tell: Callable[[Event], None]
+    taken: str | None = None
 
     def __call__(self, steps: Sequence[Step], recorder: Recorder) -> None:
         """Look at the hard stops, then take the backup.
@@ -51,6 +53,10 @@ class Preparation:
         recorder.overrode({one.stop.name: one.text for one in overridden})
         stops.refuse(environment.name, looked)
         if not environment.deploy.backup:
+            return
+        if self.taken is not None:
+            recorder.backed_up(self.taken)
+            self.tell(Event("", "backup", f"{self.taken} was taken before the run began"))
             return
         desk = Desk(
             environment.name,

@@ -21,11 +21,13 @@ from flowrex.errors import (
 )
 from flowrex.nomad import NomadClient
 from generator import keeping, planfile
+from generator.asked import Asked
 from generator.deploy import Outcome, Step, action_now, as_planned, deploy, unchanged
 from generator.order import Progress, carry_out
 from generator.plan import JobPlan
 from generator.planfile import PlannedJob
-from generator.release import Kind, Recorder
+from generator.recorder import Recorder
+from generator.release import Kind
 from generator.render import select
 from generator.render.catalog import needs
 from generator.setup import Setup, locked
@@ -44,6 +46,7 @@ def under_lock(
     *,
     plan: str | None = None,
     back_to: str | None = None,
+    asked: Asked | None = None,
 ) -> Iterator[tuple[Watch, Recorder]]:
     """Hold the lock and keep a record for the length of a block.
 
@@ -53,35 +56,45 @@ def under_lock(
         version: the application's version, where the run is about one.
         plan: the hash of the plan that is carried out.
         back_to: the release that a rollback goes back to.
+        asked: what a run was asked for.
 
     Yields:
         The watch, whose guard knows the lock, and the record.
     """
     environment = setup.environment
     what = f"{kind} {environment.name}"
-    with locked(setup, what) as watch:
-        names = [job.name for job in select(environment)]
-        recorder = Recorder(
-            setup.consul,
-            environment.name,
-            kind,
-            version,
-            what,
-            history=environment.release.history,
-            origin=setup.origin,
-            plan=plan,
-            back_to=back_to,
-            stands=keeping.stands(setup.nomad, names),
-        )
-        try:
-            yield watch, recorder
-        except BaseException as error:
-            # The record must not hide what happened.
-            with suppress(ServerUnreachable):
-                recorder.end(error)
-            raise
-        recorder.end(None)
-        keeping.let_go(watch, setup.consul, recorder.record.jobs)
+    recorder = None
+    try:
+        with locked(setup, what) as watch:
+            names = [job.name for job in select(environment)]
+            recorder = Recorder(
+                setup.consul,
+                environment.name,
+                kind,
+                version,
+                what,
+                history=environment.release.history,
+                origin=setup.origin,
+                plan=plan,
+                back_to=back_to,
+                stands=keeping.stands(setup.nomad, names),
+                asked=asked,
+            )
+            try:
+                if setup.around is not None:
+                    setup.around.before(recorder.record)
+                yield watch, recorder
+            except BaseException as error:
+                # The record must not hide what happened.
+                with suppress(ServerUnreachable):
+                    recorder.end(error)
+                raise
+            recorder.end(None)
+            keeping.let_go(watch, setup.consul, recorder.record.jobs)
+    finally:
+        # Without the lock: what comes after may take its time.
+        if recorder is not None and setup.around is not None:
+            setup.around.after(recorder.record)
 
 
 def steps_of_plan(plans: Sequence[JobPlan]) -> tuple[Step, ...]:
@@ -141,6 +154,10 @@ def unprepared(steps: Sequence[Step], recorder: Recorder) -> None:
     """Let a run begin as it is."""
 
 
+def unvalidated(watch: Watch, recorder: Recorder) -> None:
+    """Let a run end as it is."""
+
+
 def run(
     setup: Setup,
     steps: Sequence[Step],
@@ -149,6 +166,8 @@ def run(
     promote: bool,
     prepare: Callable[[Sequence[Step], Recorder], None] = unprepared,
     trials: Mapping[str, Trial] = MappingProxyType({}),
+    asked: Asked | None = None,
+    validate: Callable[[Watch, Recorder], None] = unvalidated,
 ) -> list[Outcome]:
     """Carry the steps out.
 
@@ -159,6 +178,8 @@ def run(
         promote: whether healthy canaries are promoted at once.
         prepare: called under the lock before the first job is touched; raises where nothing may be.
         trials: job to how its canary is tried before it may be promoted.
+        asked: what was typed, for whoever has to go on with it.
+        validate: called under the lock when all is deployed; raises where it does not work.
 
     Returns:
         What became of each job.
@@ -169,8 +190,10 @@ def run(
     updated = {step.job.name for step in steps if step.action in {"update", "retry", "watch"}}
     progress = Progress(steps, needs(updated))
     plan = planfile.content_hash(setup.environment.name, version, steps)
-    with under_lock(setup, "run", version, plan=plan) as (watch, recorder):
+    asked = asked or Asked(promote=promote)
+    with under_lock(setup, "run", version, plan=plan, asked=asked) as (watch, recorder):
         progress.steps = as_planned(watch, steps)
+        recorder.planned(progress.steps)
         prepare(progress.steps, recorder)
 
         def act(step: Step, go_on: Callable[[], None]) -> Outcome:
@@ -193,6 +216,7 @@ def run(
             for name in rest:
                 recorder.add(Outcome(name, "pending", None, None))
             raise canary_waits(setup.environment.name, progress.ended(), rest)
+        validate(watch, recorder)
     return progress.ended()
 
 

@@ -18,6 +18,7 @@ from generator.watch import Event, Watch
 
 if TYPE_CHECKING:
     from flowrex.vault import VaultClient
+    from generator.around import Around
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Setup:
         lock_wait_s: seconds to wait for the lock.
         origin: why it is changed, and from which state of the project.
         vault: asked whether it has what a failed task waits for; None: not asked.
+        around: what is done before and after a release; None where that is nothing.
     """
 
     environment: Environment
@@ -41,6 +43,7 @@ class Setup:
     lock_wait_s: float
     origin: Origin = field(default_factory=Origin)
     vault: VaultClient | None = None
+    around: Around | None = None
 
 
 @contextmanager

@@ -149,11 +149,15 @@ def sentences(status: Status) -> list[str]:
             said.append(f"{job.name}: {job.deployment.description}.")
     commands = [one.next_command(status.environment) for one in status.jobs]
     pending = sorted({one for one in commands if one}, key=commands.index)
-    if len(pending) > 1 and all(" run " in one for one in pending):
-        pending = [f"flowrexctl run {status.environment}"]
+    cut_off = status.died is not None and status.died.kind == "run"
+    if pending and all(" run " in one for one in pending):
+        if cut_off or len(pending) > 1:
+            pending = [f"flowrexctl {'resume' if cut_off else 'run'} {status.environment}"]
+    elif cut_off and not pending:
+        pending = [f"flowrexctl resume {status.environment}"]
+    elif status.died is not None and not pending:
+        pending = [f"flowrexctl {status.died.kind} {status.environment}"]
     said.extend(f"Next: {command}" for command in pending)
-    if status.died is not None and not pending:
-        said.append(f"Next: flowrexctl run {status.environment}")
     return said
 
 

@@ -1,8 +1,13 @@
-# The operator, who deploys: sees which secrets there are and how old they are, never their values.
+# The operator, who deploys: sees which secrets there are and how old they are, never their values,
+# but for those of the deployer's own notifications.
 
 # Names, versions and times of the secrets.
 path "kv/metadata/flowrex/*" {
   capabilities = ["read", "list"]
+}
+
+path "kv/data/flowrex/deployer" {
+  capabilities = ["read"]
 }
 
 # How long database logins live.

@@ -22,6 +22,7 @@ VERBS = {
     "evidence": "Record test results and known vulnerabilities for the hard stops.",
     "preflight": "Look at the hard stops: would a run be let through?",
     "run": "Deploy an environment, up to its canary.",
+    "resume": "Go on with a run that was cut off.",
     "promote": "Let the canary replace the old version.",
     "fail": "Give a canary up and go back to the stable version.",
     "rollback": "Bring an earlier version back.",

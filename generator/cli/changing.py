@@ -50,20 +50,22 @@ def prepare(
 ) -> Iterator[tuple[Setup, list[str]]]:
     """Load the environment and give what a changing verb needs, and the jobs in order."""
     from flowrex.duration import seconds
-    from generator import access, origin
+    from generator import access, around, origin
     from generator.render import select
     from generator.setup import Setup
 
     environment = context.load_environment(environment_name, overrides)
     names = [job.name for job in select(environment, jobs)]
     teller = Teller()
+    root = context.project_root()
     setup = Setup(
         environment,
         access.nomad(environment),
         access.consul(environment),
         teller,
         seconds(lock_wait or environment.deploy.lock_wait),
-        origin.of_project(context.project_root(), reason, migrates=False),
+        origin.of_project(root, reason, migrates=False),
+        around.of_environment(environment, root, teller),
     )
     try:
         yield setup, names

@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING
 import click
 
 from flowrex.command import output
-from flowrex.errors import DeploymentFailed, UsageError
+from flowrex.errors import UsageError
 from generator.cli import context
-from generator.cli.changing import confirm, finish, lock_wait_option, reason_option
+from generator.cli.carrying import carry_out
+from generator.cli.changing import confirm, lock_wait_option, reason_option
 from generator.cli.options import environment_options
 from generator.cli.preflight import override_option
-from generator.cli.telling import Teller, outcomes_document, styled
+from generator.cli.telling import outcomes_document, styled
 
 if TYPE_CHECKING:
-    from flowrex.consul import ConsulClient
     from flowrex.nomad import NomadClient
     from generator.deploy import Step
     from generator.environment import Environment
-    from generator.trial import Trial
 
 
 @click.command("run")
@@ -86,12 +85,9 @@ def command(
       flowrexctl run dev --yes --set backend.env.LOG_LEVEL=debug
       flowrexctl run prod --override monitoring --reason "Prometheus is being moved"
     """
-    from flowrex.duration import seconds
-    from generator import access, origin
-    from generator.preflight import edges, stops
-    from generator.prepare import Preparation
-    from generator.run import blame_vault, require_vault, run
-    from generator.setup import Setup
+    from generator import access
+    from generator.asked import Asked
+    from generator.preflight import stops
 
     if plan_file and (jobs or overrides):
         raise UsageError(
@@ -100,51 +96,14 @@ def command(
         )
     environment = context.load_environment(environment_name, overrides)
     stops.check_overrides(environment.preflight, overrides_of_stops, reason)
-    wait = seconds(lock_wait or environment.deploy.lock_wait)
-    nomad, consul = access.nomad(environment), access.consul(environment)
+    asked = Asked(overrides, promote, auto_promote, skip_backup, overrides_of_stops)
+    nomad = access.nomad(environment)
     if plan_file:
         version, steps = _saved(environment, nomad, plan_file)
     else:
         version = environment.release.version
         steps = _planned(ctx, environment, nomad, jobs, yes=yes, as_json=as_json)
-    vault = access.vault(environment)
-    require_vault(vault)
-    teller = Teller()
-    root = context.project_root()
-    whence = origin.of_project(root, reason, migrates=True)
-    setup = Setup(environment, nomad, consul, teller, wait, whence, vault)
-    ground = edges.ground(environment, root, [step.job for step in steps], nomad, consul)
-    trials = _trials(environment, consul, promote=auto_promote)
-    prepare = Preparation(ground, overrides_of_stops, skip_backup, teller)
-    try:
-        outcomes = run(
-            setup, steps, version=version, promote=promote, prepare=prepare, trials=trials
-        )
-    except DeploymentFailed as failure:
-        blame_vault(vault, failure)
-        raise
-    finally:
-        teller.clear()
-    finish(setup, outcomes, as_json=as_json)
-
-
-def _trials(environment: Environment, consul: ConsulClient, *, promote: bool) -> dict[str, Trial]:
-    from generator import prometheus
-    from generator.analysis.run import Analyst
-    from generator.fetch import fetch
-    from generator.trial import Trial
-
-    rules = environment.backend.analysis
-    if not rules.enabled:
-        if promote:
-            raise UsageError(
-                f"no canary of {environment.name} is compared, so that none is found good",
-                hint="--set backend.analysis.enabled=true compares it; --promote promotes a canary "
-                "that is healthy.",
-            )
-        return {}
-    analyst = Analyst(rules, lambda: prometheus.find(consul, fetch))
-    return {"backend": Trial(analyst, promote)}
+    carry_out(environment, steps, asked, version, reason, lock_wait, as_json=as_json)
 
 
 def _saved(environment: Environment, nomad: NomadClient, path: Path) -> tuple[str, Sequence[Step]]:

@@ -38,6 +38,8 @@ _EVENTS: dict[str, dict[str, Any]] = {
     "stop-overridden": {"fg": "yellow"},
     "reverted": {"fg": "yellow"},
     "given-up": {"fg": "yellow"},
+    "hook-failed": {"fg": "red"},
+    "notify-failed": {"fg": "yellow"},
 }
 _PASSING = {"progress", "task"}
 

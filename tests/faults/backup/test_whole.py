@@ -10,8 +10,10 @@ pytestmark = pytest.mark.ci
 
 
 def test_a_backup_is_taken_read_and_restored(world: World) -> None:
+    rows = int(world.postgres.value("SELECT count(*) FROM orders"))
+    assert rows >= 2000
     manifest = world.take()
-    assert manifest.rows["public.orders"] == 2000
+    assert manifest.rows["public.orders"] == rows
     assert manifest.schema_revision == "0007"
     assert world.verify(manifest.name).details["entries"] > 5
     assert world.drill(manifest.name).good

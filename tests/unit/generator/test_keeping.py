@@ -9,7 +9,7 @@ from flowrex.consul import ConsulClient
 from flowrex.nomad import JobVersion, NomadClient
 from generator import keeping, release
 from generator.deploy import Outcome, Result
-from generator.release import Recorder
+from generator.recorder import Recorder
 from tests.unit.generator.rolling import Rig, spec
 
 

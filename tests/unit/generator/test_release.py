@@ -20,7 +20,8 @@ from generator.deploy import Outcome
 from generator.lock import LockLost
 from generator.migrations import Schema
 from generator.origin import Origin
-from generator.release import Kind, Recorder
+from generator.recorder import Recorder
+from generator.release import Kind
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from flowrex.errors import DeploymentFailed, LockHeld, ServerUnreachable, StalePlan
+from flowrex.errors import DeploymentFailed, HardStop, LockHeld, ServerUnreachable, StalePlan
 from generator import lock, release
 from generator.deploy import Step
 from generator.environment import Environment
@@ -146,3 +148,48 @@ def test_what_happened_while_the_lock_was_waited_for_is_seen(rig: Rig, dev: Envi
     rig.nomad.add_version(spec(v="2"))
     with pytest.raises(StalePlan):
         run(rig.setup(dev), todo, version="1.0.0", promote=False)
+
+
+class Around:
+    """What is done around a run, as far as a test wants to see it."""
+
+    def __init__(self, refuses: bool = False) -> None:
+        self.refuses, self.seen = refuses, list[tuple[str, str]]()
+
+    def before(self, record: release.Release) -> None:
+        self.seen.append(("before", record.outcome))
+        if self.refuses:
+            raise HardStop("a hook refuses")
+
+    def after(self, record: release.Release) -> None:
+        self.seen.append(("after", record.outcome))
+
+
+def test_what_is_done_around_a_run_sees_its_beginning_and_its_end(
+    rig: Rig, dev: Environment
+) -> None:
+    around = Around()
+    setup = replace(rig.setup(dev), around=around)  # type: ignore[arg-type]
+    run(setup, steps(rig, spec()), version="1.0.0", promote=False)
+    assert around.seen == [("before", "running"), ("after", "done")]
+    assert lock.holder(rig.consul, "dev") is None  # type: ignore[arg-type]
+
+
+def test_what_refuses_a_run_before_it_begins_leaves_everything_as_it_is(
+    rig: Rig, dev: Environment
+) -> None:
+    around = Around(refuses=True)
+    setup = replace(rig.setup(dev), around=around)  # type: ignore[arg-type]
+    with pytest.raises(HardStop):
+        run(setup, steps(rig, spec()), version="1.0.0", promote=False)
+    assert rig.nomad.written == []
+    assert around.seen == [("before", "running"), ("after", "refused")]
+
+
+def test_a_run_records_what_it_was_asked_for(rig: Rig, dev: Environment) -> None:
+    todo = steps(rig, spec())
+    run(rig.setup(dev), todo, version="1.0.0", promote=True)
+    asked = last(rig).asked
+    assert asked is not None
+    assert asked["promote"] is True
+    assert asked["planned"]["backend"]["sha256"] == todo[0].job.sha256

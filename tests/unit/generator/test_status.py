@@ -12,7 +12,7 @@ from flowrex.errors import DeploymentFailed
 from flowrex.nomad import NomadClient
 from generator import lock, status
 from generator.deploy import Outcome, deploy
-from generator.release import Recorder
+from generator.recorder import Recorder
 from generator.restore import progress
 from generator.restore.progress import Progress
 from generator.standing import standing
@@ -115,6 +115,7 @@ def test_a_run_that_was_killed_is_explained(rig: Rig) -> None:
     assert "ended without a word" in first
     assert "It had done: migrate (ran)." in first
     assert found.as_document()["unfinished_run"] == found.died.id
+    assert "Next: flowrexctl resume dev" in status.sentences(found)
 
 
 def test_a_run_that_holds_the_lock_is_at_work_and_not_dead(rig: Rig) -> None:

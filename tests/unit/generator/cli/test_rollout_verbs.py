@@ -234,3 +234,36 @@ def test_a_run_that_failed_for_want_of_vault_says_so(
     assert done.status == 6
     assert "Vault at http://127.0.0.1:8200 does not answer" in done.err
     assert "backend version 0 was not deployed" in done.err
+
+
+def test_resume_does_what_a_run_that_was_cut_off_had_not_begun(
+    flowrexctl: Flowrexctl, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deployed(event: Any) -> None:
+        if (event.job, event.what) == ("migrate", "ran"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(
+        "generator.cli.carrying.Teller.__call__", lambda self, event: deployed(event)
+    )
+    assert flowrexctl("run", "dev", "--yes", "--promote").status == 130
+    rig.nomad.written.clear()
+    monkeypatch.setattr("generator.cli.carrying.Teller.__call__", lambda self, event: None)
+    assert flowrexctl("resume", "dev").status == 2
+    done = flowrexctl("resume", "dev", "--yes", "--json")
+    assert done.status == 0
+    assert "run it again" not in done.err
+    assert [job for _, job in rig.nomad.written] == ["backend", "worker", "nginx"]
+    assert done.document["jobs"][0]["result"] == "unchanged"
+    assert flowrexctl("resume", "dev").status == 2
+
+
+def test_resume_refuses_other_specs(
+    flowrexctl: Flowrexctl, canary: None, wanted: dict[str, dict[str, Any]], rig: Rig
+) -> None:
+    wanted["backend"] = spec(release="1.2.0")
+    rig.nomad.written.clear()
+    done = flowrexctl("resume", "dev", "--yes")
+    assert done.status == 4
+    assert "backend" in done.err
+    assert rig.nomad.written == []

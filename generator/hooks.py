@@ -1,0 +1,161 @@
+"""The project's own programs before and after a change; docs/hooks.md.
+
+They are in `<hooks.dir>/<event>/`. One that is run before may refuse the change. Nothing is run
+before a canary is given up and before a rollback: nothing may stand in the way of these.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from flowrex import hooks
+from flowrex.duration import seconds
+from flowrex.errors import ConfigurationError, HardStop
+from flowrex.settings.schema import nearest
+from generator import mask
+from generator.environment.telling import Hooks as Settings
+from generator.release import Release
+from generator.watch import Clock, Event, SystemClock
+
+EVENTS = [
+    "before-run",
+    "before-promote",
+    "after-run",
+    "after-promote",
+    "after-fail",
+    "after-rollback",
+]
+# sysexits.h: a temporary failure, which the caller is to try again.
+_TRY_AGAIN = 75
+_PAUSE_S = 2.0
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """Runs them.
+
+    Attributes:
+        settings: which, and for how long.
+        root: the project's folder, in which they run.
+        tell: gets an event for each that was run.
+        environ: the caller's environment, of which they get what the settings name.
+        clock: waits between two tries.
+    """
+
+    settings: Settings
+    root: Path
+    tell: Callable[[Event], None]
+    environ: Mapping[str, str]
+    clock: Clock
+
+    def check(self) -> None:
+        """Refuse a folder for an event that there is not: its programs would never be run.
+
+        Raises:
+            ConfigurationError: there is one.
+        """
+        folder = self._folder()
+        if folder is None or not folder.is_dir():
+            return
+        for path in sorted(folder.iterdir()):
+            if path.is_dir() and path.name not in EVENTS and not path.name.startswith("."):
+                raise ConfigurationError(
+                    f"there is no event {path.name!r}, and its hooks would never be run",
+                    path=path,
+                    hint=nearest("", path.name, EVENTS),
+                )
+
+    def before(self, record: Release) -> None:
+        """Run what comes before a change.
+
+        Args:
+            record: of the change, as it begins.
+
+        Raises:
+            HardStop: one of them refuses it, or can't be run.
+        """
+        event = f"before-{record.kind}"
+        if event not in EVENTS:
+            return
+        for path in self._of(event):
+            result = self._run(path, event, record)
+            if not result.ok:
+                said = result.output.strip()
+                raise HardStop(
+                    f"the hook {event}/{path.name} does not let it begin: it {result.sentence}"
+                    + (f", and said: {mask.shapes(said)}" if said else ""),
+                    hint="Nothing was changed.",
+                )
+
+    def after(self, record: Release) -> None:
+        """Run what comes after a change. None of them can undo it: one that fails is told.
+
+        Args:
+            record: of the change, as it ended.
+        """
+        event = f"after-{record.kind}"
+        for path in self._of(event):
+            self._run(path, event, record)
+
+    def _folder(self) -> Path | None:
+        return None if self.settings.dir is None else self.root / self.settings.dir
+
+    def _of(self, event: str) -> list[Path]:
+        folder = self._folder()
+        if folder is None:
+            return []
+        return [folder / event / name for name in hooks.names(folder / event)]
+
+    def _run(self, path: Path, event: str, record: Release) -> hooks.Result:
+        limit_s = seconds(self.settings.timeout)
+        for attempt in range(1, self.settings.attempts + 1):
+            result = hooks.run(
+                path,
+                {"event": event, "attempt": attempt, "release": asdict(record)},
+                self._environment(event, record, attempt),
+                timeout_s=limit_s,
+                keep=self.settings.output,
+                cwd=self.root,
+            )
+            self._told(f"{event}/{path.name}", result)
+            if result.status != _TRY_AGAIN or attempt == self.settings.attempts:
+                break
+            self.clock.sleep(_PAUSE_S * attempt)
+        return result
+
+    def _told(self, name: str, result: hooks.Result) -> None:
+        said = mask.shapes(result.output.strip())
+        text = f"hook {name} {result.sentence}" + (f": {said}" if said else "")
+        self.tell(Event("", "hook" if result.ok else "hook-failed", text))
+
+    def _environment(self, event: str, record: Release, attempt: int) -> dict[str, str]:
+        named = {
+            "FLOWREX_EVENT": event,
+            "FLOWREX_ENVIRONMENT": record.environment,
+            "FLOWREX_KIND": record.kind,
+            "FLOWREX_RELEASE": record.version or "",
+            "FLOWREX_RELEASE_ID": record.id,
+            "FLOWREX_REVISION": record.revision or "",
+            "FLOWREX_OUTCOME": record.outcome,
+            "FLOWREX_REASON": record.reason or "",
+            "FLOWREX_WHO": record.who,
+            "FLOWREX_ATTEMPT": str(attempt),
+        }
+        own = {
+            one: self.environ[one] for one in self.settings.variables or () if one in self.environ
+        }
+        return hooks.environ({**own, **named})
+
+
+def of_project(settings: Settings, root: Path, tell: Callable[[Event], None]) -> Hooks:
+    """Return the hooks of a project, with this process's environment and clock.
+
+    Raises:
+        ConfigurationError: there are hooks for an event that there is not.
+    """
+    found = Hooks(settings, root, tell, os.environ, SystemClock())
+    found.check()
+    return found
