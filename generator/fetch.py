@@ -1,8 +1,9 @@
-"""JSON over HTTP, from what has no client library here."""
+"""Documents and pages over HTTP, from what has no client library here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from flowrex.errors import ServerRefused, ServerUnreachable
@@ -19,6 +20,37 @@ class Fetch(Protocol):
         Raises:
             ServerUnreachable: nobody answers, or the answer is none.
         """
+
+
+@dataclass(frozen=True)
+class Page:
+    """An answer, as it came.
+
+    Attributes:
+        status: of HTTP.
+        text: the body.
+    """
+
+    status: int
+    text: str
+
+
+def page(url: str) -> Page:
+    """Return the page at a URL, whatever its status; redirects are not followed.
+
+    Args:
+        url: where.
+
+    Raises:
+        ServerUnreachable: nobody answers.
+    """
+    import requests
+
+    try:
+        answer = requests.get(url, timeout=_TIMEOUT_S, allow_redirects=False)
+    except requests.exceptions.RequestException as error:
+        raise ServerUnreachable(f"{url} does not answer: {error}") from error
+    return Page(answer.status_code, answer.text)
 
 
 def fetch(url: str, params: Mapping[str, str] | None = None) -> Any:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from generator.checks.model import Ground
 from generator.deploy import Step
 from generator.node_requests import Desk
 from generator.predeploy import back_up
 from generator.preflight import stops
-from generator.preflight.model import Ground
 from generator.recorder import Recorder
 from generator.watch import Event
 
@@ -47,10 +47,10 @@ class Preparation:
         looked = stops.look(self.ground, self.overrides)
         for one in looked:
             if one.verdict != "off":
-                text = f"{one.stop.name} {one.verdict}: {one.text}"
+                text = f"{one.check.name} {one.verdict}: {one.text}"
                 self.tell(Event("", f"stop-{one.verdict}", text))
         overridden = [one for one in looked if one.verdict == "overridden"]
-        recorder.overrode({one.stop.name: one.text for one in overridden})
+        recorder.overrode({one.check.name: one.text for one in overridden})
         stops.refuse(environment.name, looked)
         if not environment.deploy.backup:
             return

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flowrex.errors import DeploymentFailed, StalePlan, UsageError
 from generator import keeping
 from generator.deploy import Outcome, follow_service
 from generator.facts import Facts
 from generator.failure import reverted_to
-from generator.run import under_lock
+from generator.recorder import Recorder
+from generator.run import under_lock, unvalidated
 from generator.setup import Setup
 from generator.standing import Standing, standings
 from generator.watch import Event, OverdueError, Watch
 
 
-def promote(setup: Setup, names: Sequence[str]) -> list[Outcome]:
+def promote(
+    setup: Setup,
+    names: Sequence[str],
+    validate: Callable[[Watch, Recorder], None] = unvalidated,
+) -> list[Outcome]:
     """Promote every canary that waits, as soon as it is healthy, and follow it to the end.
 
     Args:
         setup: whom to ask and to tell.
         names: the jobs to look at, in the order of deployment.
+        validate: called under the lock when all is promoted; raises where it does not work.
 
     Returns:
         What became of each job; `unchanged` where nothing waited and the version is in service.
@@ -44,6 +50,7 @@ def promote(setup: Setup, names: Sequence[str]) -> list[Outcome]:
             if one.moving:
                 outcomes.append(_promote(watch, one))
                 keeping.note(watch, recorder, outcomes[-1])
+        validate(watch, recorder)
     return outcomes
 
 

@@ -25,6 +25,8 @@ VERBS = {
     "resume": "Go on with a run that was cut off.",
     "promote": "Let the canary replace the old version.",
     "fail": "Give a canary up and go back to the stable version.",
+    "verify": "Look whether what is deployed works: the checklist after a deployment.",
+    "watch-release": "Watch a release for its first 24 hours.",
     "rollback": "Bring an earlier version back.",
     "releases": "List what was released, show what is in it, or compare two.",
     "status": "Show what runs, what waits and what to type next.",

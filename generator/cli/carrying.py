@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flowrex.errors import DeploymentFailed, UsageError
 from generator.cli import context
-from generator.cli.changing import finish
+from generator.cli.changing import finish, validator
 from generator.cli.telling import Teller
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def carry_out(
     """
     from flowrex.duration import seconds
     from generator import access, around, origin
-    from generator.preflight import edges
+    from generator.checks import edges
     from generator.prepare import Preparation
     from generator.run import blame_vault, require_vault, run
     from generator.setup import Setup
@@ -76,6 +76,7 @@ def carry_out(
             prepare=prepare,
             trials=trials,
             asked=asked,
+            validate=validator(setup),
         )
     except DeploymentFailed as failure:
         blame_vault(vault, failure)

@@ -17,6 +17,7 @@ from generator.cli.telling import Teller, outcomes_document, outcomes_table
 
 if TYPE_CHECKING:
     from generator.deploy import Outcome
+    from generator.postdeploy.checklist import Validator
     from generator.setup import Setup
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -71,6 +72,19 @@ def prepare(
         yield setup, names
     finally:
         teller.clear()
+
+
+def validator(setup: Setup) -> Validator:
+    """Return what looks at the checks when all is deployed."""
+    from datetime import UTC, datetime
+
+    from generator.postdeploy.checklist import Validator
+    from generator.postdeploy.ground import ground_of
+
+    since, root = datetime.now(UTC), context.project_root()
+    return Validator(
+        lambda: ground_of(setup.environment, root, setup.nomad, setup.consul, since=since)
+    )
 
 
 def finish(setup: Setup, outcomes: Sequence[Outcome], *, as_json: bool) -> None:

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import click
 
 from flowrex.command import output
 from flowrex.errors import HardStop
 from generator.cli import context
+from generator.cli.checks_view import table
 from generator.cli.options import environment_options
-
-if TYPE_CHECKING:
-    from generator.preflight.model import Looked
-
-_STYLES: dict[str, dict[str, Any]] = {
-    "passed": {"fg": "green"},
-    "failed": {"fg": "red", "bold": True},
-    "unknown": {"fg": "red"},
-    "overridden": {"fg": "yellow"},
-    "off": {"dim": True},
-}
-_MOST_EVIDENCE = 10
 
 override_option = click.option(
     "--override",
@@ -64,7 +51,8 @@ def command(
       flowrexctl preflight staging --json | jq '.stops[] | select(.verdict != "passed")'
     """
     from generator import access
-    from generator.preflight import edges, stops
+    from generator.checks import edges
+    from generator.preflight import stops
     from generator.render import render_jobs
 
     environment = context.load_environment(environment_name, overrides)
@@ -83,29 +71,10 @@ def command(
             {
                 "environment": environment.name,
                 "revision": ground.revision(),
-                "stops": [one.as_document() for one in looked],
+                "stops": [{"stop": one.check.name, **one.as_document()} for one in looked],
                 "exit_status": status,
             }
         )
     else:
-        output.show(table(looked, verbose=verbose))
+        output.show(table(looked, "STOP", verbose=verbose))
     return status
-
-
-def table(looked: list[Looked], *, verbose: bool) -> str:
-    """Lay the verdicts out, and below each that stops what was found."""
-    rows = [
-        (one.stop.name, click.style(one.verdict, **_STYLES[one.verdict]), one.text)
-        for one in looked
-    ]
-    lines = [output.table(rows, ("STOP", "VERDICT", "FOUND"))]
-    for one in looked:
-        if not (one.stops or (verbose and one.evidence)):
-            continue
-        lines += ["", f"{one.stop.name} ({one.stop.title}):"]
-        lines += [f"  {line}" for line in one.evidence[:_MOST_EVIDENCE]]
-        if (more := len(one.evidence) - _MOST_EVIDENCE) > 0:
-            lines.append(f"  and {more} more: --json shows all")
-        if one.hint:
-            lines += [f"  → {line}" for line in one.hint.splitlines()]
-    return "\n".join(lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from generator.cli.changing import changing_options, finish, prepare
+from generator.cli.changing import changing_options, finish, prepare, validator
 
 
 @click.command("promote")
@@ -21,7 +21,8 @@ def command(
 
     Health is judged at this moment, in Nomad and in Consul: a canary that is not healthy is waited
     for, up to the deadline. Where nothing waits any more, because somebody promoted it already,
-    that is no error. A job whose last deployment failed is (exit 5).
+    that is no error. A job whose last deployment failed is (exit 5). When all is promoted, it is
+    looked at whether it works (`flowrexctl verify`); exit 5 where it does not.
 
     \b
     Examples:
@@ -31,5 +32,5 @@ def command(
     from generator.promote import promote
 
     with prepare(environment_name, overrides, jobs, lock_wait, reason) as (setup, names):
-        outcomes = promote(setup, names)
+        outcomes = promote(setup, names, validator(setup))
     finish(setup, outcomes, as_json=as_json)

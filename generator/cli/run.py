@@ -73,6 +73,9 @@ def command(
     for a while, through Prometheus; one that is worse is given up (exit 5), with the numbers.
     --auto-promote promotes one that is as good; where too little is known, a person decides.
 
+    When all is deployed, it is looked at whether it works (`flowrexctl verify`); exit 5 where it
+    does not, with the command that brings the release before back.
+
     Before the first job is touched, the hard stops are looked at (`flowrexctl preflight`) and,
     where the run changes what uses the database, a backup pre_deploy_<time> is taken and read
     again; as the environment's `preflight` and `deploy.backup` say. Exit 7 where a stop holds, or

@@ -38,6 +38,8 @@ _EVENTS: dict[str, dict[str, Any]] = {
     "stop-overridden": {"fg": "yellow"},
     "reverted": {"fg": "yellow"},
     "given-up": {"fg": "yellow"},
+    "check-failed": {"fg": "red"},
+    "check-unknown": {"fg": "red"},
     "hook-failed": {"fg": "red"},
     "notify-failed": {"fg": "yellow"},
 }

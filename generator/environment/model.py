@@ -18,6 +18,7 @@ from generator.environment.monitoring import (
 from generator.environment.preflight import Preflight
 from generator.environment.task import Health, Resources
 from generator.environment.telling import Hooks, Notify
+from generator.environment.validation import Validation, Watching
 
 _NAME = r"[a-z0-9][a-z0-9_-]*"
 _VERSION = r"[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?"
@@ -296,6 +297,8 @@ class Environment:
     s3: ObjectStore = setting("")
     deploy: Deploy = setting("")
     preflight: Preflight = setting("")
+    validation: Validation = setting("")
+    watching: Watching = setting("")
     hooks: Hooks = setting("")
     notify: Notify = setting("")
     emergency: Emergency = setting("")

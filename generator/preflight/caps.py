@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generator.preflight.model import Finding, Ground, failed, passed
+from generator.checks.model import Finding, Ground, failed, passed
 
 SERVICE = "backend"
 PATH = "/api/v1/limits"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flowrex.errors import NotFound
 from generator import mask
-from generator.preflight.model import Finding, Ground, failed, passed
+from generator.checks.model import Finding, Ground, failed, passed
 
 _STREAMS = ("stdout", "stderr")
 _LOG_BYTES = 65536

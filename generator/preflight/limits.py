@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from generator.checks.model import Finding, Ground, failed, passed
 from generator.lint import LIMITS, lint
-from generator.preflight.model import Finding, Ground, failed, passed
 
 
 def look(ground: Ground) -> Finding:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from flowrex.duration import ago, seconds
 from generator import release
-from generator.preflight.model import Finding, Ground, failed, passed
+from generator.checks.model import Finding, Ground, failed, passed
 
 
 def look(ground: Ground) -> Finding:

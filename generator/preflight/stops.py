@@ -1,41 +1,30 @@
-"""The hard stops, in the order in which they are looked at, and the verdict on each."""
+"""The hard stops, in their order, and what an environment makes of each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
-from flowrex.errors import FlowrexError, HardStop, UsageError
+from flowrex.errors import HardStop, UsageError
 from flowrex.settings.schema import nearest
+from generator.checks import backups, certificates, health, monitoring
+from generator.checks.look import look_at
+from generator.checks.model import Check, Ground, Looked
 from generator.environment.preflight import Preflight
-from generator.preflight import (
-    backups,
-    caps,
-    certificates,
-    exposed,
-    health,
-    limits,
-    monitoring,
-    rehearsal,
-    tested,
-    vulnerabilities,
-)
-from generator.preflight.model import Ground, Looked, Stop, Verdict
+from generator.preflight import caps, exposed, limits, rehearsal, tested, vulnerabilities
 
 STOPS = (
-    Stop("health", "what runs is healthy", health.look),
-    Stop("tests", "the tests of this commit passed", tested.look),
-    Stop("vulnerabilities", "none is known of the artifact's packages", vulnerabilities.look),
-    Stop("backups", "a fresh backup was verified, a restore was rehearsed", backups.look),
-    Stop("rollback", "the way back was rehearsed", rehearsal.look),
-    Stop("certificates", "certificates are valid", certificates.look),
-    Stop("secrets", "no secret is exposed", exposed.look),
-    Stop("monitoring", "monitoring sees everything", monitoring.look),
-    Stop("limits", "every task has limits", limits.look),
-    Stop("caps", "the hard caps hold", caps.look),
+    Check("health", "what runs is healthy", health.look),
+    Check("tests", "the tests of this commit passed", tested.look),
+    Check("vulnerabilities", "none is known of the artifact's packages", vulnerabilities.look),
+    Check("backups", "a fresh backup was verified, a restore was rehearsed", backups.look),
+    Check("rollback", "the way back was rehearsed", rehearsal.look),
+    Check("certificates", "certificates are valid", certificates.look),
+    Check("secrets", "no secret is exposed", exposed.look),
+    Check("monitoring", "monitoring sees everything", monitoring.look),
+    Check("limits", "every task has limits", limits.look),
+    Check("caps", "the hard caps hold", caps.look),
 )
 _NAMES = [stop.name for stop in STOPS]
-_AT_ONCE = 5
 
 
 def mode(preflight: Preflight, name: str) -> str:
@@ -85,27 +74,13 @@ def look(
         What was found, in the order of `STOPS`.
     """
 
-    def one(stop: Stop) -> Looked:
-        looked = _judged(stop, ground, overridden=stop.name in overrides)
-        tell(stop.name)
-        return looked
-
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        return list(threads.map(one, STOPS))
-
-
-def _judged(stop: Stop, ground: Ground, *, overridden: bool) -> Looked:
-    if mode(ground.environment.preflight, stop.name) == "off":
-        return Looked(stop, "off", "This environment does not ask for it")
-    try:
-        found = stop.look(ground)
-    except FlowrexError as error:
-        unknown: Verdict = "overridden" if overridden else "unknown"
-        return Looked(stop, unknown, f"It can't be told: {error.message}", (), error.hint)
-    if found.passed:
-        return Looked(stop, "passed", found.text, found.evidence)
-    verdict: Verdict = "overridden" if overridden else "failed"
-    return Looked(stop, verdict, found.text, found.evidence, found.hint)
+    return look_at(
+        STOPS,
+        ground,
+        off=[one for one in _NAMES if mode(ground.environment.preflight, one) == "off"],
+        overridden=overrides,
+        tell=tell,
+    )
 
 
 def refuse(environment: str, looked: Sequence[Looked]) -> None:
@@ -121,7 +96,7 @@ def refuse(environment: str, looked: Sequence[Looked]) -> None:
     stopping = [one for one in looked if one.stops]
     if not stopping:
         return
-    lines = [f"{one.stop.name}: {one.text}" for one in stopping]
+    lines = [f"{one.check.name}: {one.text}" for one in stopping]
     raise HardStop(
         f"{len(stopping)} of {len(looked)} hard stops hold: " + "; ".join(lines),
         hint=f"See what was looked at: flowrexctl preflight {environment}. Nothing was changed.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator import evidence
-from generator.preflight.model import Finding, Ground, failed, passed
+from generator.checks.model import Finding, Ground, failed, passed
 
 
 def look(ground: Ground) -> Finding:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from flowrex.duration import ago, seconds
 from generator import evidence
-from generator.preflight.model import Finding, Ground, failed, passed
+from generator.checks.model import Finding, Ground, failed, passed
 
 LOCK = "requirements/app.lock"
 

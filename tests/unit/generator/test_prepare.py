@@ -16,7 +16,7 @@ from generator.prepare import Preparation
 from generator.release import Release
 from generator.run import run, steps_of_plan
 from tests.unit.generator.answering import answering, publish
-from tests.unit.generator.preflight.world import World, where_all_is_well
+from tests.unit.generator.checks.world import World, where_all_is_well
 from tests.unit.generator.rolling import Rig, rendered, spec
 
 

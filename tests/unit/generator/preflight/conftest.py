@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.generator.preflight.world import World, where_all_is_well
+from tests.unit.generator.checks.world import World, where_all_is_well
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from flowrex.errors import HardStop, UsageError
 from generator.environment.preflight import Preflight, Stops
 from generator.preflight.stops import STOPS, check_overrides, look, refuse
-from tests.unit.generator.preflight.world import World
+from tests.unit.generator.checks.world import World
 
 
 def preflight(world: World, **modes: str) -> Preflight:
@@ -18,7 +18,7 @@ def preflight(world: World, **modes: str) -> Preflight:
 
 
 def verdicts(world: World, *overrides: str) -> dict[str, str]:
-    return {one.stop.name: one.verdict for one in look(world.ground(), overrides)}
+    return {one.check.name: one.verdict for one in look(world.ground(), overrides)}
 
 
 def test_there_is_a_setting_for_each_stop_and_no_other() -> None:

@@ -12,22 +12,12 @@ from flowrex import keys
 from flowrex.consul import ServiceInstance
 from flowrex.errors import ConfigurationError, HardStop, ServerRefused, ServerUnreachable
 from generator import evidence
-from generator.preflight import (
-    backups,
-    caps,
-    certificates,
-    exposed,
-    health,
-    limits,
-    monitoring,
-    rehearsal,
-    tested,
-    vulnerabilities,
-)
-from generator.preflight.model import Certificate
+from generator.checks import backups, certificates, health, monitoring
+from generator.checks.model import Certificate
+from generator.preflight import caps, exposed, limits, rehearsal, tested, vulnerabilities
 from generator.preflight.stops import STOPS
 from generator.render import RenderedJob
-from tests.unit.generator.preflight.world import (
+from tests.unit.generator.checks.world import (
     COMMIT,
     HCL,
     NOW,

@@ -1,4 +1,4 @@
-"""What the hard stops look at beyond Nomad and Consul: pages, certificates, the project's files."""
+"""What checks look at beyond Nomad and Consul: pages, certificates, the project's files."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from flowrex.errors import ConfigurationError, HardStop, ServerUnreachable
 from generator import git
-from generator.fetch import fetch
-from generator.preflight.model import Certificate, Ground
+from generator.checks.model import Certificate, Ground
+from generator.fetch import fetch, page
 
 if TYPE_CHECKING:
     from flowrex.consul import ConsulClient
@@ -42,8 +42,10 @@ def ground(
     jobs: Sequence[RenderedJob],
     nomad: NomadClient,
     consul: ConsulClient,
+    *,
+    since: datetime | None = None,
 ) -> Ground:
-    """Return what the hard stops look at, by real means.
+    """Return what checks look at, by real means.
 
     Args:
         environment: the settings.
@@ -51,6 +53,7 @@ def ground(
         jobs: the job specs that would be submitted.
         nomad: where they run.
         consul: where they are registered.
+        since: when what is looked at began.
     """
     return Ground(
         environment=environment,
@@ -63,6 +66,8 @@ def ground(
         fetch=fetch,
         certificate=certificate,
         secrets=secrets,
+        page=page,
+        since=since,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a hard stop is, and what looking at it found."""
+"""What a check is, and what looking at it found: a hard stop before a run, or one after it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Literal
 from flowrex.consul import ConsulClient
 from flowrex.nomad import NomadClient
 from generator.environment import Environment
-from generator.fetch import Fetch
+from generator.fetch import Fetch, Page
 from generator.render import RenderedJob
 
 # `unknown` could not be looked at, and stops as `failed` does; `off` the environment has not.
@@ -75,6 +75,8 @@ class Ground:
         certificate: returns the certificate of a host and port after its chain was checked, or
             raises `ServerUnreachable` or `HardStop`, which says what is wrong with it.
         secrets: returns a line for each thing in the project's files that looks like a secret.
+        page: returns the page at a URL, whatever its status, or raises `ServerUnreachable`.
+        since: when what is looked at began; None where that is not known.
     """
 
     environment: Environment
@@ -87,14 +89,16 @@ class Ground:
     fetch: Fetch
     certificate: Callable[[str, int], Certificate]
     secrets: Callable[[Path], list[str]]
+    page: Callable[[str], Page]
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
-class Stop:
-    """One hard stop.
+class Check:
+    """One check.
 
     Attributes:
-        name: as it is typed, and as the setting below `preflight.stops` is called.
+        name: as it is typed, and as its setting is called.
         title: what must be so, in a few words.
         look: looks.
     """
@@ -106,9 +110,9 @@ class Stop:
 
 @dataclass(frozen=True)
 class Looked:
-    """A stop that was looked at."""
+    """A check that was looked at."""
 
-    stop: Stop
+    check: Check
     verdict: Verdict
     text: str
     evidence: tuple[str, ...] = ()
@@ -116,14 +120,13 @@ class Looked:
 
     @property
     def stops(self) -> bool:
-        """Whether nothing may be changed because of it."""
+        """Whether it is not as it must be, as far as can be told."""
         return self.verdict in {"failed", "unknown"}
 
     def as_document(self) -> Mapping[str, object]:
         """Return what `--json` prints."""
         return {
-            "stop": self.stop.name,
-            "title": self.stop.title,
+            "title": self.check.title,
             "verdict": self.verdict,
             "text": self.text,
             "evidence": list(self.evidence),

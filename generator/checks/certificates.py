@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from flowrex.errors import HardStop
 from flowrex.loopback import is_loopback
-from generator.preflight.model import Finding, Ground, failed, passed
+from generator.checks.model import Finding, Ground, failed, passed
 
 _HTTPS = 443
 

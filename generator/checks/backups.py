@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from flowrex import keys
 from flowrex.backup_state import BackupState, parse
 from flowrex.duration import ago, seconds
-from generator.preflight.model import Finding, Ground, failed, passed
+from generator.checks.model import Finding, Ground, failed, passed
 
 
 def look(ground: Ground) -> Finding:

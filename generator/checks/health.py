@@ -5,7 +5,7 @@ from __future__ import annotations
 from flowrex.nomad.model import consul_checks
 from generator import facts, mask
 from generator.canary import PASSING
-from generator.preflight.model import Finding, Ground, failed, passed
+from generator.checks.model import Finding, Ground, failed, passed
 
 _OUTPUT = 200
 

@@ -18,9 +18,10 @@ from flowrex.nomad import NomadClient
 from flowrex.testing.consul import FakeConsul
 from flowrex.testing.nomad import FakeNomad
 from generator import evidence
+from generator.checks.model import Certificate, Finding, Ground
 from generator.environment import Environment, load
+from generator.fetch import Page
 from generator.preflight import vulnerabilities
-from generator.preflight.model import Certificate, Finding, Ground
 from generator.render import RenderedJob
 from tests.unit.generator.rolling import spec
 
@@ -52,6 +53,7 @@ class World:
     consul: FakeConsul = field(default_factory=FakeConsul)
     nomad: FakeNomad = field(default_factory=FakeNomad)
     pages: dict[str, Any] = field(default_factory=dict)
+    texts: dict[str, Page | Callable[[], Page]] = field(default_factory=dict)
     certificates: Callable[[str, int], Certificate] = lambda host, port: Certificate(
         host, NOW + timedelta(days=60)
     )
@@ -71,6 +73,8 @@ class World:
             fetch=self.fetch,
             certificate=self.certificates,
             secrets=lambda root: list(self.secrets),
+            page=self.page,
+            since=NOW - timedelta(minutes=5),
         )
 
     def look(self, stop: Callable[[Ground], Finding]) -> Finding:
@@ -80,6 +84,12 @@ class World:
         if url not in self.pages:
             raise ServerUnreachable(f"{url} does not answer: refused")
         return self.pages[url]
+
+    def page(self, url: str) -> Page:
+        if url not in self.texts:
+            raise ServerUnreachable(f"{url} does not answer: refused")
+        found = self.texts[url]
+        return found() if callable(found) else found
 
     def back_up(self, **changes: Any) -> None:
         """Publish how good the backups are."""

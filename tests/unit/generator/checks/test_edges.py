@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from flowrex.errors import ConfigurationError, HardStop, ServerUnreachable
-from generator.preflight import edges
+from generator.checks import edges
 from tests.serving import certificate
+from tests.unit.generator.checks.world import NOW
 from tests.unit.generator.pages import pages
-from tests.unit.generator.preflight.world import NOW
 
 
 class TestSecrets:
