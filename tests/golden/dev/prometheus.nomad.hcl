@@ -483,6 +483,14 @@ groups:
         annotations:
           summary: Prometheus can't evaluate its rules.
           runbook: docs/monitoring.md
+
+      # Fires always, and goes to nobody: whoever looks sees by it that alerts arrive.
+      - alert: AlertsArrive
+        expr: vector(1)
+        labels: {level: none}
+        annotations:
+          summary: Rules are evaluated, and what they say arrives.
+          runbook: docs/post-deploy.md
 ALERTS
       }
 

@@ -131,6 +131,8 @@ route:
   # Again and again while it lasts, as soon as its level wants somebody to act.
   repeat_interval: 24h
   routes:
+    - matchers: [level="none"]
+      receiver: nobody
     - matchers: [level="P0"]
       group_wait: 0s
       group_interval: 1m
@@ -145,6 +147,7 @@ inhibit_rules:
     target_matchers: [alertname!="TargetDown"]
     equal: [job, instance]
 receivers:
+  - name: nobody
   - name: people
 {{- if eq $webhook "true" }}
     webhook_configs:
