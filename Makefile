@@ -59,8 +59,8 @@ frontend-check: $(FRONTEND_STAMP) ## Types and tests of the frontend
 	@cd frontend && npm run --silent check && npm test --silent
 
 .PHONY: test
-test: setup-load check frontend-check ## Everything: checks, contract and live tests on a cluster of their own
-	@$(BIN)/pytest tests/contract tests/live
+test: setup-load check frontend-check ## Everything: checks, contract and live tests on clusters of their own
+	@$(BIN)/pytest -n 2 --dist loadgroup tests/contract tests/live
 	@$(BIN)/pytest -q -n 2 -m ci tests/faults
 
 .PHONY: faults

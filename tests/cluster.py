@@ -156,6 +156,9 @@ def running(base: int, *, nodes: int = 1, deploy: bool = True) -> Iterator[Clust
         deploy: whether the application is built and deployed.
     """
     reused = os.environ.get("FLOWREX_TEST_CLUSTER")
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    if reused and worker != "gw0":
+        reused += f"-{worker}"
     folder = Path(reused) if reused else Path(tempfile.mkdtemp(prefix="flowrex-cluster-"))
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)  # PostgreSQL runs as a user of its own
