@@ -9,7 +9,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import agent, analysis, audit, backup, emergency, peers, plan, render, rollout
+from bench import agent, analysis, audit, backup, emergency, peers, plan, release, render, rollout
 from bench.measure import Figure
 from generator.dev.servers import Lines
 from generator.dev.settings import read
@@ -23,7 +23,8 @@ ON_A_CLUSTER = {
     "analysis": analysis.run,
     "emergency": emergency.run,
 }
-NAMES = ("render", "plan", *ON_A_CLUSTER, "audit", "backup")
+WITH_PEERS = ("plan", "release")
+NAMES = ("render", "plan", *ON_A_CLUSTER, "release", "audit", "backup")
 
 
 def main() -> None:
@@ -36,17 +37,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="flowrex-bench-") as made:
         folder = Path(made)
         programs = {}
-        if {"render", "plan"} & set(wanted):
+        if {"render", *WITH_PEERS} & set(wanted):
             programs = peers.build(folder, read(os.environ).cache, Lines())
         if "render" in wanted:
             figures += render.run(folder, programs)
-        if {"plan", *ON_A_CLUSTER} & set(wanted):
+        if {*WITH_PEERS, *ON_A_CLUSTER} & set(wanted):
             with running(PORT_BASE, nodes=2) as cluster:
                 if "plan" in wanted:
                     figures += plan.run(folder, programs, cluster)
                 for name, measure in ON_A_CLUSTER.items():
                     if name in wanted:
                         figures += measure(cluster)
+                # Last: it stops the platform's jobs.
+                if "release" in wanted:
+                    figures += release.run(folder, programs, cluster)
         if "audit" in wanted:
             figures += audit.run(folder)
     if "backup" in wanted:

@@ -104,13 +104,20 @@ class Cluster:
         with urllib.request.urlopen(self.entry + path, timeout=timeout) as answer:
             return json.load(answer)
 
-    def nomad(self, path: str, body: dict[str, Any] | None = None, *, timeout: float = 10) -> Any:
+    def nomad(
+        self,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        method: str | None = None,
+        timeout: float = 10,
+    ) -> Any:
         """Ask Nomad's API, as its UI does."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.base + 46}/v1/{path}",
             data=None if body is None else json.dumps(body).encode(),
             headers={"X-Nomad-Token": self.token("nomad")},
-            method="GET" if body is None else "PUT",
+            method=method or ("GET" if body is None else "PUT"),
         )
         with urllib.request.urlopen(request, timeout=timeout) as answer:
             return json.load(answer)
@@ -147,13 +154,22 @@ class Cluster:
 
 
 @contextmanager
-def running(base: int, *, nodes: int = 1, deploy: bool = True) -> Iterator[Cluster]:
+def running(
+    base: int,
+    *,
+    nodes: int = 1,
+    servers: int = 1,
+    deploy: bool = True,
+    shape: Callable[[Path], None] = lambda project: None,
+) -> Iterator[Cluster]:
     """Run a cluster, with the platform on it, and leave nothing of it.
 
     Args:
         base: its first port; it uses 2000.
         nodes: Nomad clients.
+        servers: on so many of them there is a server of Nomad and one of Consul.
         deploy: whether the application is built and deployed.
+        shape: changes the copy of the project before that.
     """
     reused = os.environ.get("FLOWREX_TEST_CLUSTER")
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
@@ -164,9 +180,11 @@ def running(base: int, *, nodes: int = 1, deploy: bool = True) -> Iterator[Clust
     folder.chmod(0o755)  # PostgreSQL runs as a user of its own
     project = folder / "project"
     copy_project(project)
+    shape(project)
     cluster = Cluster(project, folder / "state", base)
     try:
-        cluster.run("dev", "up", "--nodes", str(nodes), timeout=1800)
+        size = ("--nodes", str(nodes), "--servers", str(servers))
+        cluster.run("dev", "up", *size, timeout=1800)
         if deploy:
             cluster.run("build", "--push", "dev")
             cluster.run("run", "dev", "--yes", "--promote")

@@ -44,14 +44,21 @@ def command() -> None:
 
 @command.command("up")
 @click.option("--nodes", type=int, metavar="N", help="Nodes, 1 to 3; as many as now, else 1.")
+@click.option(
+    "--servers",
+    type=int,
+    metavar="N",
+    help="Nodes with a server of Consul and one of Nomad, 1 or 3; as many as now, else 1.",
+)
 @json_option
-def up(nodes: int | None, as_json: bool) -> None:
+def up(nodes: int | None, servers: int | None, as_json: bool) -> None:
     """Start the cluster, or repair it; what runs well is left alone.
 
     \b
     Examples:
       flowrexctl dev up
       flowrexctl dev up --nodes 2
+      flowrexctl dev up --servers 3
       FLOWREX_DEV_DIR=/tmp/two FLOWREX_DEV_PORT_BASE=24000 flowrexctl dev up
     """
     from generator.cli.context import project_root
@@ -59,7 +66,14 @@ def up(nodes: int | None, as_json: bool) -> None:
 
     settings = _settings()
     begin = time.monotonic()
-    result = rise.up(settings, project_root(), nodes=nodes, find=_finder(settings), tell=say)
+    result = rise.up(
+        settings,
+        project_root(),
+        nodes=nodes,
+        servers=servers,
+        find=_finder(settings),
+        tell=say,
+    )
     seconds = round(time.monotonic() - begin, 1)
     if as_json:
         emit(

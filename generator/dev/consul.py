@@ -1,4 +1,4 @@
-"""Consul: a server on the first node, an agent on each further one; nothing without a token."""
+"""Consul: servers on the first nodes, an agent on each further one; nothing without a token."""
 
 from __future__ import annotations
 
@@ -69,20 +69,20 @@ def settings(
     if node.is_server:
         document |= {
             "server": True,
-            "bootstrap_expect": 1,
-            "leave_on_terminate": False,
             "connect": {"enabled": False},
             # One machine: fail over as fast as Consul can.
             "performance": {"raft_multiplier": 1},
         }
+    if node.is_first:
+        # The further servers join it, and leave it in order: alone again, it has its quorum.
+        document |= {"bootstrap_expect": 1, "leave_on_terminate": False}
         if management is not None:
             tokens["initial_management"] = management.reveal()
     else:
-        document |= {
-            "leave_on_terminate": True,
-            "retry_join": [f"{HOST}:{layout.nodes[0].consul_serf}"],
-            "retry_interval": "1s",
-        }
+        document["leave_on_terminate"] = True
+    others = [f"{HOST}:{one.consul_serf}" for one in layout.servers if one != node]
+    if others:
+        document |= {"retry_join": others, "retry_interval": "1s"}
     return document
 
 

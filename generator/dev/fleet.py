@@ -202,11 +202,11 @@ def nomad_agent(layout: Layout, node: Node, binary: Path, version: str) -> Serve
         problem=partial(nomad.problem, layout, node),
         prepare=partial(nomad.prepare, layout, node),
         reachable=partial(nomad.leader_problem, layout),
-        open_up=partial(nomad.start_acls, layout) if node.is_server else _nothing,
+        open_up=partial(nomad.start_acls, layout) if node.is_first else _nothing,
         again=partial(nomad.forget_client, layout, node),
         # A new server has no key yet when its own client registers, about every other time; the
         # client tries again half a minute later, a new start right away.
-        settle_s=2.5 if node.is_server else None,
+        settle_s=2.5 if node.is_first else None,
         tasks=True,
     )
 

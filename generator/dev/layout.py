@@ -43,12 +43,14 @@ class Node:
     """One machine of the cluster, as far as Consul and Nomad can tell.
 
     Attributes:
-        index: 1 for the node that also runs the servers, then 2, 3.
-        name: its name in Consul and in Nomad.
+        index: 1 for the node that clients of the cluster ask, then 2, 3.
+        base: the cluster's first port.
+        servers: on so many nodes Consul's and Nomad's servers run, from the first on.
     """
 
     index: int
     base: int
+    servers: int = 1
 
     @property
     def name(self) -> str:
@@ -57,7 +59,12 @@ class Node:
 
     @property
     def is_server(self) -> bool:
-        """Whether Consul's and Nomad's servers run here."""
+        """Whether a server of Consul and one of Nomad run here."""
+        return self.index <= self.servers
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the cluster begins here, and clients are let in."""
         return self.index == 1
 
     def _port(self, offset: int) -> int:
@@ -113,16 +120,25 @@ class Layout:
         root: the cluster's folder, absolute.
         base: its first port; the whole cluster lives in `SPAN` ports from there.
         node_count: how many nodes it has.
+        server_count: on how many of them, from the first on, Consul's and Nomad's servers run.
     """
 
     root: Path
     base: int
     node_count: int = 1
+    server_count: int = 1
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """The nodes, the one with the servers first."""
-        return tuple(Node(index, self.base) for index in range(1, self.node_count + 1))
+        """The nodes, those with servers first."""
+        return tuple(
+            Node(index, self.base, self.server_count) for index in range(1, self.node_count + 1)
+        )
+
+    @property
+    def servers(self) -> tuple[Node, ...]:
+        """The nodes with a server of Consul and one of Nomad."""
+        return tuple(node for node in self.nodes if node.is_server)
 
     @property
     def postgres(self) -> int:
@@ -253,10 +269,10 @@ class Layout:
             }
             wanted[f"nomad-{node.index}"] = {node.nomad_http: f"Nomad's API on {node.name}"}
             if node.is_server:
-                wanted["consul-1"][node.consul_rpc] = "Consul's RPC"
-                wanted["nomad-1"] |= {
-                    node.nomad_rpc: "Nomad's RPC",
-                    node.nomad_serf: "Nomad's gossip",
+                wanted[f"consul-{node.index}"][node.consul_rpc] = f"Consul's RPC on {node.name}"
+                wanted[f"nomad-{node.index}"] |= {
+                    node.nomad_rpc: f"Nomad's RPC on {node.name}",
+                    node.nomad_serf: f"Nomad's gossip on {node.name}",
                 }
         return wanted
 

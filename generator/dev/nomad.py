@@ -85,7 +85,7 @@ telemetry {{
 limits {{
   http_max_conns_per_client = 2000
 }}
-{_server(node)}
+{_server(layout, node)}
 {_client(layout, node)}
 plugin "raw_exec" {{
   config {{
@@ -124,19 +124,31 @@ consul {{
 """
 
 
-def _server(node: Node) -> str:
+def _server(layout: Layout, node: Node) -> str:
     if not node.is_server:
         return ""
-    return """
-server {
-  enabled          = true
-  bootstrap_expect = 1
+    begins = "\n  bootstrap_expect = 1" if node.is_first else ""
+    others = [f"{HOST}:{one.nomad_serf}" for one in layout.servers if one != node]
+    join = f"\n{_join(others)}" if others else ""
+    return f"""
+server {{
+  enabled          = true{begins}
   raft_multiplier  = 1
 
-  default_scheduler_config {
+  default_scheduler_config {{
     memory_oversubscription_enabled = true
-  }
-}
+  }}
+{join}}}
+"""
+
+
+def _join(addresses: list[str]) -> str:
+    quoted = ", ".join(f'"{one}"' for one in addresses)
+    return f"""\
+  server_join {{
+    retry_join     = [{quoted}]
+    retry_interval = "1s"
+  }}
 """
 
 
@@ -156,6 +168,9 @@ def _client(layout: Layout, node: Node) -> str:
     chroot = "\n".join(
         f'    "{Path(path).resolve()}" = "{path}"' for path in _CHROOT if Path(path).exists()
     )
+    servers = [f"{HOST}:{one.nomad_rpc}" for one in layout.servers]
+    join = "" if node.is_server else f"\n{_join(servers)}"
+    chroot = "\n".join(f'    "{path}" = "{path}"' for path in _CHROOT if Path(path).exists())
     return f"""\
 client {{
   enabled           = true
@@ -171,7 +186,7 @@ client {{
   cpu_total_compute = 16000
 {join}
   meta {{
-    entry = "{"true" if node.is_server else "false"}"
+    entry = "{"true" if node.is_first else "false"}"
   }}
 
   options = {{

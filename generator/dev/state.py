@@ -81,6 +81,7 @@ class ClusterState:
         document = {
             "base": self.layout.base,
             "nodes": self.layout.node_count,
+            "server_nodes": self.layout.server_count,
             "configured": self.configured,
             "servers": {name: asdict(record) for name, record in sorted(self.servers.items())},
         }
@@ -102,7 +103,12 @@ def load(root: Path) -> ClusterState | None:
         raise _unreadable(path, error) from error
     try:
         return ClusterState(
-            layout=Layout(root, int(document["base"]), int(document["nodes"])),
+            layout=Layout(
+                root,
+                int(document["base"]),
+                int(document["nodes"]),
+                int(document.get("server_nodes", 1)),
+            ),
             servers={name: _record(entry) for name, entry in document["servers"].items()},
             configured=document["configured"],
         )

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from generator.dev.servers import Binary
     from generator.environment import Environment
 
+SERVERS = (1, 3)
 BINARIES = ("consul", "vault", "postgresql-database-plugin", "nomad", "versitygw")
 
 Binaries = Mapping[str, "Binary"]
@@ -51,24 +52,36 @@ class Result:
     configured: list[str] | None = None
 
 
-def plan_layout(settings: Settings, known: state.ClusterState | None, nodes: int | None) -> Layout:
+def plan_layout(
+    settings: Settings,
+    known: state.ClusterState | None,
+    nodes: int | None,
+    servers: int | None = None,
+) -> Layout:
     """Return the layout that a cluster is to have.
 
     Args:
         settings: what the person chose.
         known: the cluster's record, where there is one.
         nodes: how many nodes are asked for, or None.
+        servers: on how many of them servers are asked for, or None.
 
     Raises:
         UsageError: the ports or the number of nodes can't change before `down`.
     """
+    if servers is not None and servers not in SERVERS:
+        raise UsageError(f"--servers is {servers}; 1 or 3 have a majority that is worth its name")
+    if servers is not None and nodes is None:
+        nodes = servers
+    if servers is not None and nodes is not None and servers > nodes:
+        raise UsageError(f"--servers is {servers}, and there are {nodes} nodes for them")
     if nodes is not None and not 1 <= nodes <= MAX_NODES:
         raise UsageError(f"--nodes is {nodes}; from 1 to {MAX_NODES} fit into the cluster's ports")
     if known is None:
-        return Layout(settings.root, settings.base or DEFAULT_BASE, nodes or 1)
+        return Layout(settings.root, settings.base or DEFAULT_BASE, nodes or 1, servers or 1)
     base = settings.base or known.layout.base
     if not known.servers:
-        return Layout(settings.root, base, nodes or 1)
+        return Layout(settings.root, base, nodes or 1, servers or 1)
     # Also one that crashed: Nomad's record tells of its ports and of its nodes.
     count = nodes or known.layout.node_count
     if base != known.layout.base:
@@ -81,7 +94,12 @@ def plan_layout(settings: Settings, known: state.ClusterState | None, nodes: int
             f"the cluster has {known.layout.node_count} nodes, not {count}",
             hint="`flowrexctl dev down` first.",
         )
-    return Layout(settings.root, base, count)
+    if servers not in (None, known.layout.server_count):
+        raise UsageError(
+            f"the cluster has servers on {known.layout.server_count} nodes, not on {servers}",
+            hint="`flowrexctl dev down` first.",
+        )
+    return Layout(settings.root, base, count, known.layout.server_count)
 
 
 def up(
@@ -89,6 +107,7 @@ def up(
     project: Path,
     *,
     nodes: int | None = None,
+    servers: int | None = None,
     find: Callable[[Callable[[str], None]], Binaries],
     tell: Callable[[str], None],
 ) -> Result:
@@ -98,6 +117,7 @@ def up(
         settings: where it lives.
         project: the checkout whose settings and policies it gets.
         nodes: how many nodes it has; as many as it has, else one.
+        servers: on how many of them servers run; as many as now, else one.
         find: returns the servers' programs, having made them if need be.
         tell: is told what is happening.
 
@@ -108,7 +128,7 @@ def up(
     """
     with state.locked(settings.root):
         known = state.load(settings.root)
-        layout = plan_layout(settings, known, nodes)
+        layout = plan_layout(settings, known, nodes, servers)
         record = known or state.ClusterState(layout)
         record.layout = layout
         _check_ports(record)

@@ -43,6 +43,26 @@ def test_consuls_further_node_joins_the_first_as_a_client() -> None:
     assert document["ports"]["http"] == 20150
 
 
+def test_consuls_further_servers_join_the_others() -> None:
+    layout = Layout(LAYOUT.root, LAYOUT.base, 3, 3)
+    first, second, _ = (
+        consul.settings(layout, node, management=None, agent=None) for node in layout.nodes
+    )
+    assert (first["bootstrap_expect"], first["leave_on_terminate"]) == (1, False)
+    assert "bootstrap_expect" not in second
+    assert (second["server"], second["leave_on_terminate"]) == (True, True)
+    assert second["retry_join"] == ["127.0.0.1:20052", "127.0.0.1:20252"]
+
+
+def test_nomads_further_servers_join_the_others() -> None:
+    layout = Layout(LAYOUT.root, LAYOUT.base, 3, 3)
+    text = nomad.settings(layout, layout.nodes[1], consul=None)
+    assert re.search(r"^server \{", text, re.M)
+    assert "bootstrap_expect" not in text
+    assert '["127.0.0.1:20048", "127.0.0.1:20248"]' in text
+    assert 'entry = "false"' in text
+
+
 def test_vault_listens_on_loopback_and_loads_plugins_only_where_it_must() -> None:
     document = vault.settings(LAYOUT, None)
     assert document["listener"]["tcp"]["address"] == "127.0.0.1:20082"

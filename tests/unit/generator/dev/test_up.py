@@ -21,6 +21,26 @@ def known(*, nodes: int = 1, up: bool) -> ClusterState:
     return ClusterState(Layout(ROOT, 24000, nodes), {"vault": SERVER} if up else {})
 
 
+def test_three_servers_are_on_three_nodes() -> None:
+    assert plan_layout(settings(), None, None, 3) == Layout(ROOT, 20000, 3, 3)
+
+
+def test_a_repair_keeps_the_servers() -> None:
+    there = ClusterState(Layout(ROOT, 24000, 3, 3), {"vault": SERVER})
+    assert plan_layout(settings(), there, None) == Layout(ROOT, 24000, 3, 3)
+
+
+@pytest.mark.parametrize(("nodes", "servers"), [(None, 2), (2, 3), (1, 3)])
+def test_servers_without_a_majority_or_a_node_are_refused(nodes: int | None, servers: int) -> None:
+    with pytest.raises(UsageError, match="--servers"):
+        plan_layout(settings(), None, nodes, servers)
+
+
+def test_servers_cant_be_added_to_a_cluster_that_is_up() -> None:
+    with pytest.raises(UsageError, match="servers on 1 nodes, not on 3"):
+        plan_layout(settings(), known(nodes=3, up=True), None, 3)
+
+
 def test_a_first_cluster_has_one_node_at_the_usual_base() -> None:
     assert plan_layout(settings(), None, None) == Layout(ROOT, 20000, 1)
 
