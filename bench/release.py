@@ -19,7 +19,7 @@ from bench.measure import Figure
 from generator.environment import Environment, load
 from generator.render import select
 from generator.render.catalog import JobTemplate
-from tests.cluster import FLOWREXCTL, Cluster
+from tests.cluster import Cluster
 
 ROUNDS = 3
 
