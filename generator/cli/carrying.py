@@ -61,8 +61,8 @@ def carry_out(
         teller,
         seconds(lock_wait or environment.deploy.lock_wait),
         origin.of_project(root, reason, migrates=True),
-        vault,
-        around.of_environment(environment, root, teller),
+        vault=vault,
+        around=around.of_environment(environment, root, teller),
     )
     ground = edges.ground(environment, root, [step.job for step in steps], nomad, consul)
     trials = _trials(environment, consul, promote=asked.auto_promote)

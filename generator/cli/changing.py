@@ -66,7 +66,7 @@ def prepare(
         teller,
         seconds(lock_wait or environment.deploy.lock_wait),
         origin.of_project(root, reason, migrates=False),
-        around.of_environment(environment, root, teller),
+        around=around.of_environment(environment, root, teller),
     )
     try:
         yield setup, names
