@@ -154,23 +154,12 @@ def _join(addresses: list[str]) -> str:
 
 def _client(layout: Layout, node: Node) -> str:
     first, last = node.dynamic
-    join = (
-        ""
-        if node.is_server
-        else f"""
-  server_join {{
-    retry_join     = ["{HOST}:{layout.nodes[0].nomad_rpc}"]
-    retry_interval = "1s"
-  }}
-"""
-    )
     # Nomad copies a link as it is; what it points at is not in the chroot.
     chroot = "\n".join(
         f'    "{Path(path).resolve()}" = "{path}"' for path in _CHROOT if Path(path).exists()
     )
     servers = [f"{HOST}:{one.nomad_rpc}" for one in layout.servers]
     join = "" if node.is_server else f"\n{_join(servers)}"
-    chroot = "\n".join(f'    "{path}" = "{path}"' for path in _CHROOT if Path(path).exists())
     return f"""\
 client {{
   enabled           = true
