@@ -118,7 +118,12 @@ PARTS: tuple[Part, ...] = (
         _emergency,
         on=lambda settings: settings.emergency.enabled,
     ),
-    Part("audit", ("audit", "s3"), _audit, on=lambda settings: settings.audit.enabled),
+    Part(
+        "audit",
+        ("audit", "s3", "consul", "environment"),
+        _audit,
+        on=lambda settings: settings.audit.enabled,
+    ),
     Part("backup", ("backup", "s3", "environment"), _backup, on=lambda s: s.backup.enabled),
     Part(
         "requests",

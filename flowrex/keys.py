@@ -18,6 +18,7 @@ REQUESTS = "flowrex/requests/"
 ANSWERS = "flowrex/answers/"
 BACKUPS = "flowrex/backups/"
 EVIDENCE = "flowrex/evidence/"
+OUTBOX = "flowrex/outbox/"
 
 # What docs/reference/consul-keys.md says of each.
 DESCRIPTIONS = {
@@ -35,6 +36,7 @@ DESCRIPTIONS = {
     "old ones, or restores one for a drill.",
     f"{LOCKS}backup/snapshots/<env>/<server>": "Held by the agent that takes a snapshot of "
     "`<server>`, or deletes old ones.",
+    f"{LOCKS}audit/<env>": "Held by the agent that writes what operators did into the audit trail.",
     f"{LOCKS}flatten": "Held by the worker that cancels orders and closes positions.",
     f"{RELEASES}<env>/<id>": "One release's record: who, when, why, from which revision and plan, "
     "which job versions, and how it ended.",
@@ -49,6 +51,8 @@ DESCRIPTIONS = {
     f"{EVIDENCE}<env>/<kind>/<subject>": "Proof that was made elsewhere, for the deployer's hard "
     "stops: the `tests` of a commit, the known `vulnerabilities` of a lock file. Only operators "
     "may write it.",
+    f"{OUTBOX}<env>/<id>": "What an operator did: who, from where, what, how it ended; "
+    "gone once an agent has it in the audit trail.",
     f"{BACKUPS}<database>": "The newest verified backup and the last restore drill of a database, "
     "as the deployer's hard stops read them.",
 }
@@ -77,6 +81,21 @@ def snapshot_lock(environment: str, kind: str) -> str:
         kind: of which server.
     """
     return f"{LOCKS}backup/snapshots/{environment}/{kind}"
+
+
+def outbox_lock(environment: str) -> str:
+    """Return the key that the agent holds which writes what operators did into the trail."""
+    return f"{LOCKS}audit/{environment}"
+
+
+def outbox(environment: str) -> str:
+    """Return the prefix under which what operators did waits for the audit trail."""
+    return f"{OUTBOX}{environment}/"
+
+
+def outbox_entry(environment: str, entry_id: str) -> str:
+    """Return the key of one thing that an operator did."""
+    return f"{outbox(environment)}{entry_id}"
 
 
 def flatten_lock() -> str:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flowrex import keys
+from flowrex.audit import outbox
 from flowrex.consul import ConsulClient
 from generator.lock import Holder
 
@@ -69,6 +70,7 @@ def begin(consul: ConsulClient, environment: str, verb: str, reason: str, **deta
         holder=asdict(Holder.myself(f"{verb} {environment}")),
         details=details,
     )
+    _carry(consul, record)
     _write(consul, record)
     return record
 
@@ -84,16 +86,15 @@ def end(
         error: what the verb ended with; None for success.
         details: what came of it.
     """
-    _write(
-        consul,
-        replace(
-            record,
-            ended=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            outcome="done" if error is None else type(error).__name__,
-            message=None if error is None else str(error),
-            details={**record.details, **details},
-        ),
+    ended = replace(
+        record,
+        ended=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        outcome="done" if error is None else type(error).__name__,
+        message=None if error is None else str(error),
+        details={**record.details, **details},
     )
+    _carry(consul, ended)
+    _write(consul, ended)
     entries = consul.kv_list(keys.changes(record.environment))
     for entry in entries[: max(0, len(entries) - _KEPT)]:
         consul.kv_delete(entry.key)
@@ -108,6 +109,24 @@ def history(consul: ConsulClient, environment: str) -> list[Record]:
         except (ValueError, TypeError):
             continue  # written by another version of this tool
     return sorted(found, key=lambda one: one.id, reverse=True)
+
+
+def _carry(consul: ConsulClient, record: Record) -> None:
+    """Leave it for the audit trail, which keeps it for good."""
+    outbox.leave(
+        consul,
+        record.environment,
+        record.verb,
+        record.outcome,
+        actor=str(record.holder.get("who")),
+        source=str(record.holder.get("host")),
+        detail={
+            "change": record.id,
+            "reason": record.reason,
+            "message": record.message,
+            "details": json.dumps(dict(record.details), default=str),
+        },
+    )
 
 
 def _write(consul: ConsulClient, record: Record) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 from xml.etree import ElementTree
 
 from flowrex import keys
+from flowrex.audit import outbox
 from flowrex.consul import ConsulClient
 from flowrex.errors import ConfigurationError
 from generator.lock import Holder
@@ -178,6 +179,16 @@ def record(consul: ConsulClient, environment: str, proof: Tests | Vulnerabilitie
         proof: what was found.
     """
     kind: Kind = "tests" if isinstance(proof, Tests) else "vulnerabilities"
+    who, _, host = proof.by.partition("@")
+    outbox.leave(
+        consul,
+        environment,
+        f"evidence {kind}",
+        "done",
+        actor=who,
+        source=host,
+        detail={"proof": json.dumps(asdict(proof))},
+    )
     consul.kv_put(keys.evidence(environment, kind, proof.subject), json.dumps(asdict(proof)))
     entries = consul.kv_list(keys.evidence(environment, kind))
     entries.sort(key=lambda one: one.modify_index)

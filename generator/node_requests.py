@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from flowrex import keys
+from flowrex.audit import outbox
 from flowrex.consul import ConsulClient
 from flowrex.errors import ConfigurationError, FlowrexError, ServerUnreachable, UsageError
 from flowrex.node_requests import Answer, Kind, Request, new_id, parse_answer
@@ -108,6 +109,20 @@ def post(desk: Desk, node: str, request: Request) -> None:
     _prune(desk.consul, node, datetime.now(UTC))
     if not desk.consul.kv_put(keys.request(node, request.id), request.encode(), cas=0):
         raise FlowrexError(f"the request's id {request.id} exists already")
+    who, _, host = request.by.partition("@")
+    outbox.leave(
+        desk.consul,
+        desk.environment,
+        f"backup {request.kind}",
+        "asked",
+        actor=who,
+        source=host,
+        detail={
+            "request": request.id,
+            "node": node,
+            "arguments": json.dumps(dict(request.arguments)),
+        },
+    )
 
 
 def follow(desk: Desk, node: str, request: Request) -> Answer:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flowrex import keys
+from flowrex.audit import outbox
 from flowrex.consul import ConsulClient
 from flowrex.errors import FlowrexError
 from generator.asked import Asked, planned
@@ -82,6 +83,7 @@ class Recorder:
             asked=asked.as_document() if asked else None,
             resumes=asked.resumes if asked else None,
         )
+        self._carry()
         self._write()
 
     def add(self, outcome: Outcome, sha256: str | None = None, stand: Stand | None = None) -> None:
@@ -151,8 +153,33 @@ class Recorder:
             ended=_now().isoformat(timespec="seconds"),
             message=message,
         )
+        self._carry()
         self._write()
         prune(self._consul, self.record.environment, self._history)
+
+    def _carry(self) -> None:
+        """Leave for the audit trail that it has begun, or how it has ended."""
+        record = self.record
+        outbox.leave(
+            self._consul,
+            record.environment,
+            record.kind,
+            "begun" if record.ended is None else record.outcome,
+            actor=str(record.holder.get("who")),
+            source=str(record.holder.get("host")),
+            detail={
+                "release": record.id,
+                "version": record.version,
+                "reason": record.reason,
+                "revision": record.revision,
+                "plan": record.plan,
+                "back_to": record.back_to,
+                "jobs": ", ".join(f"{name} {one['result']}" for name, one in record.jobs.items())
+                or None,
+                "overridden": ", ".join(record.overridden) or None,
+                "message": record.message,
+            },
+        )
 
     def _write(self) -> None:
         key = keys.release(self.record.environment, self.record.id)

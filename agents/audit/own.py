@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -55,6 +56,11 @@ class OwnTrail:
         self._path = self.folder / f"agent-{time.time_ns():020d}.jsonl"
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._descriptor = os.open(self._path, flags, 0o600)
+
+    def has(self, request_id: str) -> bool:
+        """Tell whether a record with this request's id is in one of the files that are there."""
+        wanted = f'"request_id":{json.dumps(request_id)}'.encode()
+        return any(wanted in path.read_bytes() for path in self.folder.glob(PATTERN))
 
     def old_files(self) -> list[Path]:
         """Return the files that nothing is added to any more."""

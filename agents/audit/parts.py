@@ -9,6 +9,7 @@ from agents.audit.choose import Readiness
 from agents.audit.cut import Bounds
 from agents.audit.expire import Places
 from agents.audit.lane import Lane
+from agents.audit.operators import Operators
 from agents.audit.own import PATTERN, OwnTrail
 from agents.audit.retention import AuditRetention
 from agents.audit.ship import Shipper
@@ -41,14 +42,15 @@ def tasks(context: Context) -> list[Task]:
         for sink in sinks(context)
     ]
     audit = Audit(context, tail, lanes, poll_s=seconds(settings.poll_interval))
-    made: list[Task] = [audit]
+    own = OwnTrail(folder / "own")
+    made: list[Task] = [audit, Operators(context, own)]
     if settings.s3.enabled:
         shipper = next(lane.shipper for lane in lanes if lane.name == "s3")
         made.append(
             AuditRetention(
                 context,
                 places(context),
-                OwnTrail(folder / "own"),
+                own,
                 interval_s=seconds(settings.retention_interval),
                 shipped=partial(audit.flush_now, sink="s3", within_s=_SHIP_WITHIN_S),
                 removed=shipper.removed,

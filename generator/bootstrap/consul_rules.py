@@ -86,6 +86,8 @@ key_prefix "{keys.REQUESTS}" {{ policy = "read" }}
 key_prefix "{keys.ANSWERS}" {{ policy = "write" }}
 key_prefix "{keys.BACKUPS}" {{ policy = "write" }}
 key_prefix "{keys.backup_lock("")}" {{ policy = "write" }}
+key_prefix "{keys.outbox_lock("")}" {{ policy = "write" }}
+key_prefix "{keys.OUTBOX}" {{ policy = "write" }}
 session_prefix "" {{ policy = "write" }}
 service "flowrex-agent" {{ policy = "write" }}
 """,

@@ -17,6 +17,7 @@ from flowrex.s3 import S3Client
 from flowrex.secret import Secret
 from generator.environment import load
 from tests.cluster import ROOT, Cluster, eventually
+from tests.live.test_rollout import marked
 
 ORDER = json.dumps({"symbol": "EUR_USD", "side": "buy", "quantity": "1"})
 
@@ -122,3 +123,21 @@ def test_an_export_is_redacted(cluster: Cluster, tmp_path: Path) -> None:
     assert "desk-9" not in target.read_text()
     assert record["source"] == "[redacted]"
     assert target.stat().st_mode & 0o077 == 0
+
+
+def test_what_an_operator_did_is_in_the_trail(cluster: Cluster) -> None:
+    why = f"a live test {secrets.token_hex(8)}"
+    cluster.run("run", "dev", "--yes", "--promote", "--reason", why, *marked(530))
+
+    def search() -> list[dict[str, Any]]:
+        wanted = ("--path", "flowrexctl/run/dev", "--since", "1h")
+        out = cluster.run("audit", "search", "dev", *wanted, "--json").stdout
+        records = [json.loads(line) for line in out.splitlines()]
+        return [one for one in records if one["detail"].get("reason") == why]
+
+    eventually(lambda: len(search()) == 2, within=60, every=2, what="its beginning and its end")
+    begun, done = sorted(search(), key=lambda one: str(one["time"]))
+    assert (begun["detail"]["outcome"], done["detail"]["outcome"]) == ("begun", "done")
+    assert begun["actor"] and begun["source"], "who, and from where"
+    assert begun["detail"]["release"] == done["detail"]["release"]
+    assert "backend deployed" in done["detail"]["jobs"]
