@@ -102,7 +102,7 @@ def test_a_trail_that_can_not_be_written_keeps_the_entry(
 ) -> None:
     (tmp_path / "own").write_text("in the way")
     leave(consul, context, "run")
-    with pytest.raises(OSError, match="in the way|exists|directory"):
+    with pytest.raises(OSError, match=r"in the way|exists|directory"):
         Operators(context, OwnTrail(tmp_path / "own")).carry()
     assert len(consul.kv_list(keys.outbox(context.settings.environment))) == 1
 
