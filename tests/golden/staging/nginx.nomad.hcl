@@ -263,7 +263,7 @@ http {
 
         location / {
             error_page 503 @maintenance_page;
-            error_page 502 504 @no_frontend;
+            error_page 502 504 =503 @no_frontend;
             if ($turned_away) {
                 return 503;
             }
@@ -274,7 +274,7 @@ http {
 
         location /_next/static/ {
             error_page 503 @maintenance_page;
-            error_page 502 504 @no_frontend;
+            error_page 502 504 =503 @no_frontend;
             if ($turned_away) {
                 return 503;
             }
