@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import threading
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import Message
 from pathlib import Path
 
@@ -13,7 +16,6 @@ import pytest
 
 from tests.cluster import Cluster, eventually
 from tests.live.test_rollout import job
-from tests.load import load
 
 PAGES = "text/html; charset=utf-8"
 
@@ -26,11 +28,36 @@ def changed(number: int) -> list[str]:
 def ask(url: str) -> tuple[int, Message, str]:
     """Return status, headers and text of an answer, whatever it is."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return answer.status, answer.headers, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.headers, error.read().decode()
+
+
+@contextmanager
+def visits(url: str) -> Iterator[list[str]]:
+    """Ask for a page ten times a second while a block runs; gives what came of each time.
+
+    As much as wrk asks for, the pages would take the machine from all else.
+    """
+    seen: list[str] = []
+    over = threading.Event()
+
+    def visit() -> None:
+        while not over.wait(0.1):
+            try:
+                seen.append(str(ask(url)[0]))
+            except OSError as error:
+                seen.append(repr(error))
+
+    thread = threading.Thread(target=visit)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
 
 
 def address(cluster: Cluster) -> str:
@@ -81,14 +108,13 @@ def test_an_instance_says_that_it_is_alive_and_ready(cluster: Cluster) -> None:
 
 
 def test_a_canary_its_promotion_and_a_rollback_drop_no_request(cluster: Cluster) -> None:
-    # Late is not lost: on a busy machine a page is made in more than wrk's two seconds.
-    with load(f"{cluster.entry}/", connections=2, timeout_s=15) as measured:
+    with visits(f"{cluster.entry}/") as seen:
         cluster.run("run", "dev", "--yes", *changed(1), expect=9)
         assert len(cluster.allocations("frontend")) == 2, "the canary runs beside the other"
         cluster.run("promote", "dev")
         cluster.run("rollback", "dev", "frontend")
-    assert measured.requests > 100
-    assert measured.failed == 0, measured.report
+    assert len(seen) > 50
+    assert set(seen) == {"200"}, Counter(seen)
 
 
 def test_without_an_instance_the_entry_says_so_and_the_api_goes_on(cluster: Cluster) -> None:
