@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flowrex.settings.declare import Duration, setting
+from generator.environment.container import Container
 from generator.environment.monitoring import (
     Alertmanager,
     NginxExporter,
@@ -23,6 +24,8 @@ from generator.environment.validation import Validation, Watching
 _NAME = r"[a-z0-9][a-z0-9_-]*"
 _VERSION = r"[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?"
 _SHA256 = r"[0-9a-f]{64}"
+# Whom Nomad runs `exec` tasks as.
+_NOBODY = 65534
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +38,21 @@ class Release:
         "`flowrexctl build` left in dist/ gives it.",
         pattern=_SHA256,
     )
-    registry: str = setting("Image registry and path before `/flowrex-<job>`, for containers.")
+    registry: str = setting("Image registry and path before `/flowrex-<image>`, for containers.")
     digests: Mapping[str, str] = setting(
-        "Image digest (`sha256:…`) of each job, so that a moved tag changes nothing."
+        "Digest (`sha256:…`) of each image, `app` and `nginx`, so that a moved tag changes nothing. "
+        "What is not here, the manifest of `flowrexctl build --images ENV --push ENV` gives."
     )
     history: int = setting("How many release records are kept.", minimum=1)
+
+    def image(self, name: str) -> str:
+        """Return an image's reference, with its digest where one is known.
+
+        Args:
+            name: `app`, for one.
+        """
+        digest = self.digests.get(name)
+        return f"{self.registry}/flowrex-{name}:{self.version}" + (f"@{digest}" if digest else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +68,20 @@ class Platform:
     python: str = setting("Interpreter that runs the artifact (exec and raw_exec).")
     node: str = setting("Node.js program (exec and raw_exec).")
     nginx: str = setting("nginx program (exec and raw_exec).")
+    log_files: int = setting("Log files that Nomad keeps of each task's output.", minimum=1)
+    log_file_size: int = setting("Size at which the next one begins, in MiB.", minimum=1)
+    container: Container = setting("")
+
+    @property
+    def bridged(self) -> bool:
+        """Whether tasks have a network of their own, into which ports are mapped."""
+        return self.driver == "docker" and self.container.network == "bridge"
+
+    @property
+    def owner(self) -> int | None:
+        """The user and group that own what a task is to read; None where tasks are root's."""
+        users = {"docker": self.container.user, "exec": _NOBODY, "raw_exec": None}
+        return users[self.driver]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +205,7 @@ class Nginx:
 
     count: int = setting("Instances.", minimum=0)
     port: int = setting("TCP port that it listens on, on each node.", minimum=1, maximum=65535)
-    user: str = setting("User that its workers run as.", pattern=r"[a-z_][a-z0-9_-]*")
+    user: str = setting("User of its workers (raw_exec).", pattern=r"[a-z_][a-z0-9_-]*")
     entry_only: bool = setting('True to keep it on nodes whose meta says `entry = "true"`.')
     worker_connections: int = setting("Connections a worker.", minimum=16)
     upstream_max_fails: int = setting(

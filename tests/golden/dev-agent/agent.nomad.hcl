@@ -167,6 +167,11 @@ AGENT
         MALLOC_TRIM_THRESHOLD_        = "262144"
       }
 
+      logs {
+        max_files     = 3
+        max_file_size = 10
+      }
+
       resources {
         cpu        = 200
         memory     = 128

@@ -162,6 +162,11 @@ ALERTMANAGER
         FLOWREX_ALERTMANAGER_WEBHOOK       = "false"
       }
 
+      logs {
+        max_files     = 3
+        max_file_size = 10
+      }
+
       resources {
         cpu        = 20
         memory     = 32

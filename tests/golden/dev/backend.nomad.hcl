@@ -89,6 +89,7 @@ job "backend" {
 
     task "backend" {
       driver       = "raw_exec"
+
       kill_signal  = "SIGTERM"
       kill_timeout = "16s"
 
@@ -119,8 +120,8 @@ job "backend" {
 
       template {
         destination          = "${NOMAD_SECRETS_DIR}/database.json"
-        perms                = "600"
         change_mode          = "noop"
+        perms                = "600"
         error_on_missing_key = true
 
         # A new login is written at once; Nomad's default would keep the ended one for 5s more.
@@ -136,9 +137,9 @@ LOGIN
 
       template {
         destination          = "${NOMAD_SECRETS_DIR}/app.json"
-        perms                = "600"
         change_mode          = "restart"
         splay                = "30s"
+        perms                = "600"
         error_on_missing_key = true
 
         data = <<SECRETS
@@ -171,6 +172,11 @@ SECRETS
         LOG_LEVEL                       = "info"
         PROMETHEUS_MULTIPROC_DIR        = "${NOMAD_ALLOC_DIR}/metrics"
         PYTHONPATH                      = "${NOMAD_TASK_DIR}/app:${NOMAD_TASK_DIR}/app/site-packages"
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
       }
 
       resources {

@@ -27,6 +27,7 @@ job "migrate" {
 
     task "migrate" {
       driver       = "raw_exec"
+
       kill_timeout = "30s"
 
       vault {
@@ -52,8 +53,8 @@ job "migrate" {
 
       template {
         destination          = "${NOMAD_SECRETS_DIR}/database.json"
-        perms                = "600"
         change_mode          = "noop"
+        perms                = "600"
         error_on_missing_key = true
 
         # A new login is written at once; Nomad's default would keep the ended one for 5s more.
@@ -75,6 +76,11 @@ LOGIN
         FLOWREX_RELEASE              = "0.1.0"
         LOG_LEVEL                    = "info"
         PYTHONPATH                   = "${NOMAD_TASK_DIR}/app:${NOMAD_TASK_DIR}/app/site-packages"
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
       }
 
       resources {

@@ -84,8 +84,15 @@ job "nginx-exporter" {
 {{ range $index, $one := service "nginx|any" -}}
 {{ if eq (printf "%d" $index) (env "NOMAD_ALLOC_INDEX") }}{{ $address = printf "%s:%d" $one.Address $one.Port }}{{ end -}}
 {{ end -}}
+CONSUL_TOKEN=
+CONSUL_HTTP_TOKEN=
 SCRAPE_URI=http://{{ $address }}/nginx/status
 TARGET
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
       }
 
       resources {

@@ -59,6 +59,7 @@ job "nginx" {
     # Follows Consul. Starts before the entry and stops after it.
     task "nginx" {
       driver       = "raw_exec"
+
       kill_signal  = "SIGQUIT"
       kill_timeout = "30s"
 
@@ -77,10 +78,10 @@ job "nginx" {
 
       template {
         destination          = "${NOMAD_TASK_DIR}/nginx.conf"
-        perms                = "600"
         change_mode          = "signal"
         change_signal        = "SIGHUP"
         splay                = "0s"
+        perms                = "600"
         error_on_missing_key = true
 
         wait {
@@ -111,7 +112,9 @@ what it is given, and what can't be read is no maintenance (flowrex/emergency.py
 {{- if sprig_kindIs "string" $level }}{{ if eq $level "stop" }}{{ $maintenance = true }}{{ end }}{{ end }}
 {{- end }}
 {{- end }}
-user {{ env "FLOWREX_NGINX_USER" }};
+{{- /* Only where it is root that starts it. */}}
+{{ with env "FLOWREX_NGINX_USER" }}user {{ . }};
+{{ end -}}
 worker_processes auto;
 pid {{ env "NOMAD_TASK_DIR" }}/nginx.pid;
 error_log stderr warn;
@@ -339,6 +342,11 @@ NGINX
         FLOWREX_NGINX_WORKER_CONNECTIONS = "4096"
       }
 
+      logs {
+        max_files     = 3
+        max_file_size = 10
+      }
+
       resources {
         cpu        = 100
         memory     = 64
@@ -349,6 +357,7 @@ NGINX
     # What clients are connected to; never reloaded, so that none of them is cut off.
     task "entry" {
       driver       = "raw_exec"
+
       kill_signal  = "SIGQUIT"
       kill_timeout = "30s"
 
@@ -359,8 +368,8 @@ NGINX
 
       template {
         destination          = "${NOMAD_TASK_DIR}/nginx.conf"
-        perms                = "600"
         change_mode          = "noop"
+        perms                = "600"
         error_on_missing_key = true
 
         data = <<ENTRY
@@ -371,7 +380,9 @@ NGINX
 # Rendered by Nomad inside the nginx job, or by consul-template with FLOWREX_NGINX_* and
 # NOMAD_TASK_DIR set.
 
-user {{ env "FLOWREX_NGINX_USER" }};
+{{- /* Only where it is root that starts it. */}}
+{{ with env "FLOWREX_NGINX_USER" }}user {{ . }};
+{{ end -}}
 worker_processes auto;
 pid {{ env "NOMAD_TASK_DIR" }}/entry.pid;
 error_log stderr warn;
@@ -430,6 +441,11 @@ ENTRY
         FLOWREX_NGINX_READ_TIMEOUT       = "300s"
         FLOWREX_NGINX_USER               = "www-data"
         FLOWREX_NGINX_WORKER_CONNECTIONS = "4096"
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
       }
 
       resources {

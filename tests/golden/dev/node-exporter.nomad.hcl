@@ -63,6 +63,11 @@ job "node-exporter" {
         ]
       }
 
+      logs {
+        max_files     = 3
+        max_file_size = 10
+      }
+
       resources {
         cpu        = 20
         memory     = 32

@@ -104,6 +104,11 @@ LOGIN
         DATA_SOURCE_USER_FILE = "${NOMAD_SECRETS_DIR}/username"
       }
 
+      logs {
+        max_files     = 3
+        max_file_size = 10
+      }
+
       resources {
         cpu        = 20
         memory     = 32

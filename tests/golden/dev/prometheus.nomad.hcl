@@ -230,7 +230,7 @@ scrape_configs:
       - {source_labels: [job], regex: consul, action: drop}
 
   - job_name: consul
-    authorization: {credentials_file: {{ $secrets }}/consul}
+    authorization: {credentials_file: {{ env "FLOWREX_PROMETHEUS_CONSUL_TOKEN" }}}
     file_sd_configs: [{files: [targets.yml]}]
     relabel_configs:
       - {source_labels: [job], regex: consul, action: keep}
@@ -497,12 +497,18 @@ ALERTS
       env {
         FLOWREX_PROMETHEUS_CONSUL_PORT   = "20050"
         FLOWREX_PROMETHEUS_CONSUL_SCHEME = "http"
+        FLOWREX_PROMETHEUS_CONSUL_TOKEN  = "${NOMAD_SECRETS_DIR}/consul"
         FLOWREX_PROMETHEUS_ENVIRONMENT   = "dev"
         FLOWREX_PROMETHEUS_INTERVAL      = "5s"
         FLOWREX_PROMETHEUS_LOCAL         = "true"
         FLOWREX_PROMETHEUS_NOMAD_SCHEME  = "http"
         FLOWREX_PROMETHEUS_VAULT         = "127.0.0.1:20082"
         FLOWREX_PROMETHEUS_VAULT_SCHEME  = "http"
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
       }
 
       resources {

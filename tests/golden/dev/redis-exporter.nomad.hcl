@@ -93,6 +93,11 @@ LOGIN
         REDIS_ADDR = "redis://127.0.0.1:20079"
       }
 
+      logs {
+        max_files     = 3
+        max_file_size = 10
+      }
+
       resources {
         cpu        = 20
         memory     = 32

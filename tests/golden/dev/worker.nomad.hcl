@@ -74,6 +74,7 @@ job "worker" {
 
     task "worker" {
       driver       = "raw_exec"
+
       kill_signal  = "SIGTERM"
       kill_timeout = "20s"
 
@@ -104,8 +105,8 @@ job "worker" {
 
       template {
         destination          = "${NOMAD_SECRETS_DIR}/database.json"
-        perms                = "600"
         change_mode          = "noop"
+        perms                = "600"
         error_on_missing_key = true
 
         # A new login is written at once; Nomad's default would keep the ended one for 5s more.
@@ -137,6 +138,11 @@ LOGIN
         FLOWREX_STATE_DIR               = "${NOMAD_ALLOC_DIR}/data/state"
         LOG_LEVEL                       = "info"
         PYTHONPATH                      = "${NOMAD_TASK_DIR}/app:${NOMAD_TASK_DIR}/app/site-packages"
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
       }
 
       resources {

@@ -76,15 +76,32 @@ job "alertmanager" {
       kill_timeout = "10s"
 
       config {
-        image = "prom/alertmanager:v0.25.0"
-        ports = ["http"]
-
         args = [
           "--config.file=${NOMAD_SECRETS_DIR}/alertmanager.yml",
           "--storage.path=${NOMAD_ALLOC_DIR}/data/alertmanager",
           "--cluster.listen-address=",
           "--web.listen-address=0.0.0.0:9093",
         ]
+
+        image           = "prom/alertmanager:v0.25.0"
+        ports           = ["http"]
+        readonly_rootfs = true
+        cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
+        pids_limit      = 256
+
+        ulimit {
+          nofile = "65536:65536"
+        }
+
+        mount {
+          type   = "tmpfs"
+          target = "/tmp"
+
+          tmpfs_options {
+            size = 16777216
+          }
+        }
       }
 
       vault {
@@ -169,6 +186,11 @@ ALERTMANAGER
         FLOWREX_ALERTMANAGER_SMTP          = ""
         FLOWREX_ALERTMANAGER_SMTP_USERNAME = ""
         FLOWREX_ALERTMANAGER_WEBHOOK       = "true"
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
       }
 
       resources {

@@ -91,6 +91,8 @@ job "backend" {
 
     task "backend" {
       driver       = "docker"
+      user         = "1000:1000"
+
       kill_signal  = "SIGTERM"
       kill_timeout = "30s"
 
@@ -105,18 +107,49 @@ job "backend" {
       # Its token may read the emergency switch and tell that it was read.
       consul {}
 
+      template {
+        destination          = "${NOMAD_SECRETS_DIR}/none.env"
+        env                  = true
+        change_mode          = "restart"
+        perms                = "600"
+        uid                  = 1000
+        gid                  = 1000
+        error_on_missing_key = true
+
+        data = "CONSUL_TOKEN=\nCONSUL_HTTP_TOKEN=\n"
+      }
+
       config {
-        image   = "registry.flowrex.app/flowrex-backend:0.1.0"
-        command = "python"
-        args    = ["-m", "app.server"]
-        init    = true
-        ports   = ["http"]
+        command         = "python3"
+        args            = ["-m", "app.server"]
+        image           = "registry.flowrex.app/flowrex-app:0.1.0"
+        group_add       = ["0"]
+        ports           = ["http"]
+        readonly_rootfs = true
+        cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
+        pids_limit      = 256
+
+        ulimit {
+          nofile = "65536:65536"
+        }
+
+        mount {
+          type   = "tmpfs"
+          target = "/tmp"
+
+          tmpfs_options {
+            size = 16777216
+          }
+        }
       }
 
       template {
         destination          = "${NOMAD_SECRETS_DIR}/database.json"
-        perms                = "600"
         change_mode          = "noop"
+        perms                = "600"
+        uid                  = 1000
+        gid                  = 1000
         error_on_missing_key = true
 
         # A new login is written at once; Nomad's default would keep the ended one for 5s more.
@@ -132,9 +165,11 @@ LOGIN
 
       template {
         destination          = "${NOMAD_SECRETS_DIR}/app.json"
-        perms                = "600"
         change_mode          = "restart"
         splay                = "30s"
+        perms                = "600"
+        uid                  = 1000
+        gid                  = 1000
         error_on_missing_key = true
 
         data = <<SECRETS
@@ -166,6 +201,11 @@ SECRETS
         FLOWREX_WORKERS                 = "4"
         LOG_LEVEL                       = "info"
         PROMETHEUS_MULTIPROC_DIR        = "${NOMAD_ALLOC_DIR}/metrics"
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
       }
 
       resources {

@@ -60,14 +60,31 @@ job "nginx-exporter" {
       kill_timeout = "10s"
 
       config {
-        image = "nginx/nginx-prometheus-exporter:0.11.0"
-        ports = ["http"]
-
         args = [
           "-nginx.retries=1000",
           "-nginx.retry-interval=2s",
           "-web.listen-address=0.0.0.0:9113",
         ]
+
+        image           = "nginx/nginx-prometheus-exporter:0.11.0"
+        ports           = ["http"]
+        readonly_rootfs = true
+        cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
+        pids_limit      = 256
+
+        ulimit {
+          nofile = "65536:65536"
+        }
+
+        mount {
+          type   = "tmpfs"
+          target = "/tmp"
+
+          tmpfs_options {
+            size = 16777216
+          }
+        }
       }
 
       # Its token may find nginx in Consul; Nomad uses it for the template below.
@@ -87,8 +104,15 @@ job "nginx-exporter" {
 {{ range $index, $one := service "nginx|any" -}}
 {{ if eq (printf "%d" $index) (env "NOMAD_ALLOC_INDEX") }}{{ $address = printf "%s:%d" $one.Address $one.Port }}{{ end -}}
 {{ end -}}
+CONSUL_TOKEN=
+CONSUL_HTTP_TOKEN=
 SCRAPE_URI=http://{{ $address }}/nginx/status
 TARGET
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
       }
 
       resources {

@@ -27,6 +27,8 @@ job "migrate" {
 
     task "migrate" {
       driver       = "docker"
+      user         = "1000:1000"
+
       kill_timeout = "30s"
 
       vault {
@@ -37,16 +39,34 @@ job "migrate" {
       }
 
       config {
-        image   = "registry.flowrex.app/flowrex-backend:0.1.0"
-        command = "python"
-        args    = ["-m", "app.migrate"]
-        init    = true
+        command         = "python3"
+        args            = ["-m", "app.migrate"]
+        image           = "registry.flowrex.app/flowrex-app:0.1.0"
+        readonly_rootfs = true
+        cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
+        pids_limit      = 256
+
+        ulimit {
+          nofile = "65536:65536"
+        }
+
+        mount {
+          type   = "tmpfs"
+          target = "/tmp"
+
+          tmpfs_options {
+            size = 16777216
+          }
+        }
       }
 
       template {
         destination          = "${NOMAD_SECRETS_DIR}/database.json"
-        perms                = "600"
         change_mode          = "noop"
+        perms                = "600"
+        uid                  = 1000
+        gid                  = 1000
         error_on_missing_key = true
 
         # A new login is written at once; Nomad's default would keep the ended one for 5s more.
@@ -67,6 +87,11 @@ LOGIN
         FLOWREX_ENVIRONMENT          = "staging"
         FLOWREX_RELEASE              = "0.1.0"
         LOG_LEVEL                    = "info"
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
       }
 
       resources {

@@ -27,6 +27,7 @@ job "nginx" {
     network {
       port "http" {
         static = 80
+        to     = 8080
       }
     }
 
@@ -59,6 +60,8 @@ job "nginx" {
     # Follows Consul. Starts before the entry and stops after it.
     task "nginx" {
       driver       = "docker"
+      user         = "1000:1000"
+
       kill_signal  = "SIGQUIT"
       kill_timeout = "30s"
 
@@ -70,18 +73,50 @@ job "nginx" {
       # Its token may read the service catalog and the switches of maintenance and emergency.
       consul {}
 
+      template {
+        destination          = "${NOMAD_SECRETS_DIR}/none.env"
+        env                  = true
+        change_mode          = "restart"
+        perms                = "600"
+        uid                  = 1000
+        gid                  = 1000
+        error_on_missing_key = true
+
+        data = "CONSUL_TOKEN=\nCONSUL_HTTP_TOKEN=\n"
+      }
+
       config {
-        image   = "registry.flowrex.app/flowrex-nginx:0.1.0"
         command = "/bin/sh"
         args    = ["-c", "rm -f ../alloc/nginx.sock; exec \"$0\" \"$@\"", "/usr/sbin/nginx", "-e", "stderr", "-c", "${NOMAD_TASK_DIR}/nginx.conf", "-g", "daemon off;"]
+        work_dir        = "/local"
+        image           = "registry.flowrex.app/flowrex-nginx:0.1.0"
+        readonly_rootfs = true
+        cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
+        pids_limit      = 256
+
+        ulimit {
+          nofile = "65536:65536"
+        }
+
+        mount {
+          type   = "tmpfs"
+          target = "/tmp"
+
+          tmpfs_options {
+            size = 16777216
+          }
+        }
       }
 
       template {
         destination          = "${NOMAD_TASK_DIR}/nginx.conf"
-        perms                = "600"
         change_mode          = "signal"
         change_signal        = "SIGHUP"
         splay                = "0s"
+        perms                = "600"
+        uid                  = 1000
+        gid                  = 1000
         error_on_missing_key = true
 
         wait {
@@ -112,7 +147,9 @@ what it is given, and what can't be read is no maintenance (flowrex/emergency.py
 {{- if sprig_kindIs "string" $level }}{{ if eq $level "stop" }}{{ $maintenance = true }}{{ end }}{{ end }}
 {{- end }}
 {{- end }}
-user {{ env "FLOWREX_NGINX_USER" }};
+{{- /* Only where it is root that starts it. */}}
+{{ with env "FLOWREX_NGINX_USER" }}user {{ . }};
+{{ end -}}
 worker_processes auto;
 pid {{ env "NOMAD_TASK_DIR" }}/nginx.pid;
 error_log stderr warn;
@@ -336,8 +373,13 @@ NGINX
         FLOWREX_NGINX_READ_TIMEOUT       = "300s"
         FLOWREX_NGINX_RETRIES            = "3"
         FLOWREX_NGINX_RETRY_AFTER        = "120"
-        FLOWREX_NGINX_USER               = "nginx"
+        FLOWREX_NGINX_USER               = ""
         FLOWREX_NGINX_WORKER_CONNECTIONS = "4096"
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
       }
 
       resources {
@@ -350,20 +392,42 @@ NGINX
     # What clients are connected to; never reloaded, so that none of them is cut off.
     task "entry" {
       driver       = "docker"
+      user         = "1000:1000"
+
       kill_signal  = "SIGQUIT"
       kill_timeout = "30s"
 
       config {
-        image   = "registry.flowrex.app/flowrex-nginx:0.1.0"
-        ports   = ["http"]
         command = "/bin/sh"
         args    = ["-c", "exec \"$0\" \"$@\"", "/usr/sbin/nginx", "-e", "stderr", "-c", "${NOMAD_TASK_DIR}/nginx.conf", "-g", "daemon off;"]
+        work_dir        = "/local"
+        image           = "registry.flowrex.app/flowrex-nginx:0.1.0"
+        ports           = ["http"]
+        readonly_rootfs = true
+        cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
+        pids_limit      = 256
+
+        ulimit {
+          nofile = "65536:65536"
+        }
+
+        mount {
+          type   = "tmpfs"
+          target = "/tmp"
+
+          tmpfs_options {
+            size = 16777216
+          }
+        }
       }
 
       template {
         destination          = "${NOMAD_TASK_DIR}/nginx.conf"
-        perms                = "600"
         change_mode          = "noop"
+        perms                = "600"
+        uid                  = 1000
+        gid                  = 1000
         error_on_missing_key = true
 
         data = <<ENTRY
@@ -374,7 +438,9 @@ NGINX
 # Rendered by Nomad inside the nginx job, or by consul-template with FLOWREX_NGINX_* and
 # NOMAD_TASK_DIR set.
 
-user {{ env "FLOWREX_NGINX_USER" }};
+{{- /* Only where it is root that starts it. */}}
+{{ with env "FLOWREX_NGINX_USER" }}user {{ . }};
+{{ end -}}
 worker_processes auto;
 pid {{ env "NOMAD_TASK_DIR" }}/entry.pid;
 error_log stderr warn;
@@ -429,10 +495,15 @@ ENTRY
       }
 
       env {
-        FLOWREX_NGINX_PORT               = "${NOMAD_PORT_http}"
+        FLOWREX_NGINX_PORT               = "8080"
         FLOWREX_NGINX_READ_TIMEOUT       = "300s"
-        FLOWREX_NGINX_USER               = "nginx"
+        FLOWREX_NGINX_USER               = ""
         FLOWREX_NGINX_WORKER_CONNECTIONS = "4096"
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
       }
 
       resources {

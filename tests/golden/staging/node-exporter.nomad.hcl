@@ -56,15 +56,37 @@ job "node-exporter" {
       kill_timeout = "10s"
 
       config {
-        image        = "prom/node-exporter:v1.5.0"
-        network_mode = "host"
-        pid_mode     = "host"
-        volumes      = ["/:/host:ro,rslave"]
-
         args = [
           "--web.listen-address=${NOMAD_IP_http}:${NOMAD_PORT_http}",
           "--path.rootfs=/host",
         ]
+
+        pid_mode        = "host"
+        volumes         = ["/:/host:ro,rslave"]
+        image           = "prom/node-exporter:v1.5.0"
+        network_mode    = "host"
+        readonly_rootfs = true
+        cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
+        pids_limit      = 256
+
+        ulimit {
+          nofile = "65536:65536"
+        }
+
+        mount {
+          type   = "tmpfs"
+          target = "/tmp"
+
+          tmpfs_options {
+            size = 16777216
+          }
+        }
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
       }
 
       resources {

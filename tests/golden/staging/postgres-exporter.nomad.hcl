@@ -60,12 +60,29 @@ job "postgres-exporter" {
       kill_timeout = "10s"
 
       config {
-        image = "prometheuscommunity/postgres-exporter:v0.11.1"
-        ports = ["http"]
-
         args = [
           "--web.listen-address=0.0.0.0:9187",
         ]
+
+        image           = "prometheuscommunity/postgres-exporter:v0.11.1"
+        ports           = ["http"]
+        readonly_rootfs = true
+        cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
+        pids_limit      = 256
+
+        ulimit {
+          nofile = "65536:65536"
+        }
+
+        mount {
+          type   = "tmpfs"
+          target = "/tmp"
+
+          tmpfs_options {
+            size = 16777216
+          }
+        }
       }
 
       vault {
@@ -105,6 +122,11 @@ LOGIN
         DATA_SOURCE_PASS_FILE = "${NOMAD_SECRETS_DIR}/password"
         DATA_SOURCE_URI       = "postgres.service.consul:5432/postgres?sslmode=verify-full"
         DATA_SOURCE_USER_FILE = "${NOMAD_SECRETS_DIR}/username"
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
       }
 
       resources {

@@ -76,9 +76,6 @@ job "prometheus" {
       kill_timeout = "10s"
 
       config {
-        image = "prom/prometheus:v2.42.0"
-        ports = ["http"]
-
         args = [
           "--config.file=${NOMAD_TASK_DIR}/prometheus.yml",
           "--storage.tsdb.path=${NOMAD_ALLOC_DIR}/data/prometheus",
@@ -86,6 +83,27 @@ job "prometheus" {
           "--storage.tsdb.retention.size=8GB",
           "--web.listen-address=0.0.0.0:9090",
         ]
+
+        image           = "prom/prometheus:v2.42.0"
+        group_add       = ["0"]
+        ports           = ["http"]
+        readonly_rootfs = true
+        cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
+        pids_limit      = 256
+
+        ulimit {
+          nofile = "65536:65536"
+        }
+
+        mount {
+          type   = "tmpfs"
+          target = "/tmp"
+
+          tmpfs_options {
+            size = 16777216
+          }
+        }
       }
 
       # Both tokens are read from files at each look, so that new ones need no new start. This one
@@ -100,14 +118,15 @@ job "prometheus" {
       consul {}
 
       template {
-        destination          = "${NOMAD_SECRETS_DIR}/consul"
-        change_mode          = "noop"
+        destination          = "${NOMAD_SECRETS_DIR}/none.env"
+        env                  = true
+        change_mode          = "restart"
         perms                = "600"
-        uid                  = 65534
-        gid                  = 65534
+        uid                  = 1000
+        gid                  = 1000
         error_on_missing_key = true
 
-        data = "{{ env \"CONSUL_HTTP_TOKEN\" }}"
+        data = "CONSUL_TOKEN=\nCONSUL_HTTP_TOKEN=\n"
       }
 
       template {
@@ -232,7 +251,7 @@ scrape_configs:
       - {source_labels: [job], regex: consul, action: drop}
 
   - job_name: consul
-    authorization: {credentials_file: {{ $secrets }}/consul}
+    authorization: {credentials_file: {{ env "FLOWREX_PROMETHEUS_CONSUL_TOKEN" }}}
     file_sd_configs: [{files: [targets.yml]}]
     relabel_configs:
       - {source_labels: [job], regex: consul, action: keep}
@@ -499,12 +518,18 @@ ALERTS
       env {
         FLOWREX_PROMETHEUS_CONSUL_PORT   = "8501"
         FLOWREX_PROMETHEUS_CONSUL_SCHEME = "https"
+        FLOWREX_PROMETHEUS_CONSUL_TOKEN  = "${NOMAD_SECRETS_DIR}/consul_token"
         FLOWREX_PROMETHEUS_ENVIRONMENT   = "staging"
         FLOWREX_PROMETHEUS_INTERVAL      = "15s"
         FLOWREX_PROMETHEUS_LOCAL         = "false"
         FLOWREX_PROMETHEUS_NOMAD_SCHEME  = "https"
         FLOWREX_PROMETHEUS_VAULT         = "vault.staging.flowrex.app:8200"
         FLOWREX_PROMETHEUS_VAULT_SCHEME  = "https"
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
       }
 
       resources {

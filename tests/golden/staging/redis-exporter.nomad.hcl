@@ -60,13 +60,30 @@ job "redis-exporter" {
       kill_timeout = "10s"
 
       config {
-        image = "oliver006/redis_exporter:v1.45.0"
-        ports = ["http"]
-
         args = [
           "--config-command=-",
           "--web.listen-address=0.0.0.0:9121",
         ]
+
+        image           = "oliver006/redis_exporter:v1.45.0"
+        ports           = ["http"]
+        readonly_rootfs = true
+        cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
+        pids_limit      = 256
+
+        ulimit {
+          nofile = "65536:65536"
+        }
+
+        mount {
+          type   = "tmpfs"
+          target = "/tmp"
+
+          tmpfs_options {
+            size = 16777216
+          }
+        }
       }
 
       vault {
@@ -94,6 +111,11 @@ LOGIN
 
       env {
         REDIS_ADDR = "redis://redis.service.consul:6379"
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
       }
 
       resources {

@@ -76,6 +76,8 @@ job "worker" {
 
     task "worker" {
       driver       = "docker"
+      user         = "1000:1000"
+
       kill_signal  = "SIGTERM"
       kill_timeout = "20s"
 
@@ -90,18 +92,49 @@ job "worker" {
       # Its token may read the emergency switch, and take the lock of the worker that acts.
       consul {}
 
+      template {
+        destination          = "${NOMAD_SECRETS_DIR}/none.env"
+        env                  = true
+        change_mode          = "restart"
+        perms                = "600"
+        uid                  = 1000
+        gid                  = 1000
+        error_on_missing_key = true
+
+        data = "CONSUL_TOKEN=\nCONSUL_HTTP_TOKEN=\n"
+      }
+
       config {
-        image   = "registry.flowrex.app/flowrex-backend:0.1.0"
-        command = "python"
-        args    = ["-m", "app.workers.emergency"]
-        init    = true
-        ports   = ["http"]
+        command         = "python3"
+        args            = ["-m", "app.workers.emergency"]
+        image           = "registry.flowrex.app/flowrex-app:0.1.0"
+        group_add       = ["0"]
+        ports           = ["http"]
+        readonly_rootfs = true
+        cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
+        pids_limit      = 256
+
+        ulimit {
+          nofile = "65536:65536"
+        }
+
+        mount {
+          type   = "tmpfs"
+          target = "/tmp"
+
+          tmpfs_options {
+            size = 16777216
+          }
+        }
       }
 
       template {
         destination          = "${NOMAD_SECRETS_DIR}/database.json"
-        perms                = "600"
         change_mode          = "noop"
+        perms                = "600"
+        uid                  = 1000
+        gid                  = 1000
         error_on_missing_key = true
 
         # A new login is written at once; Nomad's default would keep the ended one for 5s more.
@@ -132,6 +165,11 @@ LOGIN
         FLOWREX_RELEASE                 = "0.1.0"
         FLOWREX_STATE_DIR               = "${NOMAD_ALLOC_DIR}/data/state"
         LOG_LEVEL                       = "info"
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
       }
 
       resources {
