@@ -25,11 +25,7 @@ RUN here="cp$(python3 -c 'import sys; print("%d%d" % sys.version_info[:2])')"; \
 
 # From nothing, so that what was removed from the base is gone, and not only hidden.
 FROM scratch
-ARG VERSION
-ARG REVISION
-LABEL org.opencontainers.image.title="flowrex-app" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+LABEL org.opencontainers.image.title="flowrex-app"
 COPY --from=debian / /
 COPY --from=artifact /opt/flowrex /opt/flowrex
 ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \

@@ -15,11 +15,7 @@ COPY images/nginx-alive /usr/local/bin/nginx-alive
 
 # From nothing, so that what was removed from the base is gone, and not only hidden.
 FROM scratch
-ARG VERSION
-ARG REVISION
-LABEL org.opencontainers.image.title="flowrex-nginx" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+LABEL org.opencontainers.image.title="flowrex-nginx"
 COPY --from=debian / /
 ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8

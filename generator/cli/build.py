@@ -9,6 +9,8 @@ import click
 
 from flowrex import __version__
 from flowrex.command.output import Progress, emit, show
+from flowrex.errors import UsageError
+from generator.cli import build_images
 from generator.cli.context import load_environment, project_root
 from generator.cli.options import json_option, override_option
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from flowrex.s3 import S3Client
     from generator.artifact import Pushed
     from generator.environment import Environment
+    from generator.images.recipe import Program
 
 
 @click.command("build")
@@ -24,12 +27,26 @@ if TYPE_CHECKING:
     "--push", "push_to", metavar="ENV", help="Upload it to this environment's object store."
 )
 @click.option("--agent", is_flag=True, help="Make the node agent's packages instead.")
+@click.option(
+    "--images", "images_of", metavar="ENV", help="Build this environment's container images too."
+)
+@click.option(
+    "--builder", type=click.Choice(["docker", "podman"]), help="What builds them; what is there."
+)
+@click.option("--base", metavar="IMAGE", help="Image that they are built on: a Debian 12.")
+@click.option(
+    "--builder-option", "options", multiple=True, metavar="TEXT", help="Given to the builder as is."
+)
 @override_option
 @json_option
 def command(
     version: str | None,
     push_to: str | None,
     agent: bool,
+    images_of: str | None,
+    builder: Program | None,
+    base: str | None,
+    options: tuple[str, ...],
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -40,13 +57,28 @@ def command(
     pushed to, or this tool's own version. What is pushed of the agent is its tarball, for the
     environments that run it as a job (agent.enabled).
 
+    With --images it also builds the container images with docker or podman (docs/images.md); --push
+    of the same environment puts them into its registry. Their digests are written into dist/, from
+    where the environment takes them.
+
     \b
     Examples:
       flowrexctl build
       flowrexctl build --version 1.4.0 --push dev
       flowrexctl build --agent --version 1.4.0
       flowrexctl build --agent --push prod
+      flowrexctl build --images prod --push prod
+      flowrexctl build --images dev --builder podman --base localhost/debian:12
     """
+    if images_of:
+        _refuse(images_of, push_to, agent=agent)
+        build_images.run(
+            images_of,
+            overrides,
+            build_images.Choice(version, builder, base, options, push=push_to is not None),
+            as_json=as_json,
+        )
+        return
     from generator.artifact import build, frontend, push
     from generator.artifact.push import store_of
     from generator.dev.settings import read
@@ -87,6 +119,19 @@ def command(
     for one, at in zip(made, pushed, strict=True):
         show(f"{one.path}  {one.size / 1e6:.1f} MB  sha256:{one.sha256}")
         _show(at)
+
+
+def _refuse(images_of: str, push_to: str | None, *, agent: bool) -> None:
+    if agent:
+        raise UsageError(
+            "--agent and --images do not go together",
+            hint="The agent runs on the nodes, and never in a container.",
+        )
+    if push_to not in {None, images_of}:
+        raise UsageError(
+            f"images of {images_of} can't be pushed to {push_to}: its registry is in their names",
+            hint=f"flowrexctl build --images {push_to} --push {push_to}",
+        )
 
 
 def _agent(

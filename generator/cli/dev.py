@@ -38,6 +38,7 @@ def command() -> None:
     Settings (environment variables):
       FLOWREX_DEV_DIR        the cluster's folder
       FLOWREX_DEV_PORT_BASE  the first of its 2000 ports (20000)
+      FLOWREX_DEV_DOCKER     what runs containers there: unix:///run/podman/podman.sock
       FLOWREX_CACHE_DIR      where the servers' programs are kept
     """
 

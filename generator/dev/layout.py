@@ -121,12 +121,15 @@ class Layout:
         base: its first port; the whole cluster lives in `SPAN` ports from there.
         node_count: how many nodes it has.
         server_count: on how many of them, from the first on, Consul's and Nomad's servers run.
+        docker: the address at which its Nomad finds something that runs containers; None where it
+            is the usual one, if there is any.
     """
 
     root: Path
     base: int
     node_count: int = 1
     server_count: int = 1
+    docker: str | None = None
 
     @property
     def nodes(self) -> tuple[Node, ...]:

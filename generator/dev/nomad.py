@@ -93,6 +93,20 @@ plugin "raw_exec" {{
   }}
 }}
 
+plugin "docker" {{
+  config {{{_docker(layout)}
+    # An image that was built here and is nowhere else must outlive the tasks that ran it.
+    gc {{
+      image = false
+    }}
+
+    # node-exporter sees the machine's disks.
+    volumes {{
+      enabled = true
+    }}
+  }}
+}}
+
 vault {{
   enabled               = true
   address               = "{layout.vault_address}"
@@ -122,6 +136,10 @@ consul {{
   }}
 }}
 """
+
+
+def _docker(layout: Layout) -> str:
+    return f'\n    endpoint = "{layout.docker}"\n' if layout.docker else ""
 
 
 def _server(layout: Layout, node: Node) -> str:

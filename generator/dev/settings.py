@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from flowrex.errors import ConfigurationError
 from generator.dev.layout import DEFAULT_BASE, SPAN, state_dir
 
 _HIGHEST = 65535
+_DOCKER = re.compile(r"(unix:///|tcp://)[A-Za-z0-9_./:-]+")
 
 
 @dataclass(frozen=True)
@@ -21,22 +23,25 @@ class Settings:
         root: the cluster's folder.
         cache: where built or downloaded servers are kept.
         base: the first port, or None where nothing was chosen.
+        docker: the address of what runs containers, or None.
     """
 
     root: Path
     cache: Path
     base: int | None
+    docker: str | None = None
 
 
 def read(environ: Mapping[str, str], *, root_user: bool | None = None) -> Settings:
-    """Read FLOWREX_DEV_DIR, FLOWREX_CACHE_DIR and FLOWREX_DEV_PORT_BASE.
+    """Read FLOWREX_DEV_DIR, FLOWREX_CACHE_DIR, FLOWREX_DEV_PORT_BASE and FLOWREX_DEV_DOCKER.
 
     Args:
         environ: the process's environment.
         root_user: whether the caller is root; found out unless given.
 
     Raises:
-        ConfigurationError: the port base is no number, or the range does not fit.
+        ConfigurationError: the port base is no number, or the range does not fit; or what is to
+            run containers has no address.
     """
     is_root = os.geteuid() == 0 if root_user is None else root_user
     home = Path(environ.get("HOME") or "~").expanduser()
@@ -47,7 +52,17 @@ def read(environ: Mapping[str, str], *, root_user: bool | None = None) -> Settin
         root=state_dir(environ, root_user=is_root),
         cache=Path(environ.get("FLOWREX_CACHE_DIR") or cache).absolute(),
         base=_base(environ.get("FLOWREX_DEV_PORT_BASE")),
+        docker=_docker(environ.get("FLOWREX_DEV_DOCKER")),
     )
+
+
+def _docker(text: str | None) -> str | None:
+    if text and not _DOCKER.fullmatch(text):
+        raise ConfigurationError(
+            f"FLOWREX_DEV_DOCKER is {text!r}; expected the address of a socket",
+            hint="For example unix:///run/podman/podman.sock.",
+        )
+    return text or None
 
 
 def _base(text: str | None) -> int | None:

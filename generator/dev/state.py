@@ -82,6 +82,7 @@ class ClusterState:
             "base": self.layout.base,
             "nodes": self.layout.node_count,
             "server_nodes": self.layout.server_count,
+            "docker": self.layout.docker,
             "configured": self.configured,
             "servers": {name: asdict(record) for name, record in sorted(self.servers.items())},
         }
@@ -108,6 +109,7 @@ def load(root: Path) -> ClusterState | None:
                 int(document["base"]),
                 int(document["nodes"]),
                 int(document.get("server_nodes", 1)),
+                document.get("docker"),
             ),
             servers={name: _record(entry) for name, entry in document["servers"].items()},
             configured=document["configured"],

@@ -78,10 +78,11 @@ def plan_layout(
     if nodes is not None and not 1 <= nodes <= MAX_NODES:
         raise UsageError(f"--nodes is {nodes}; from 1 to {MAX_NODES} fit into the cluster's ports")
     if known is None:
-        return Layout(settings.root, settings.base or DEFAULT_BASE, nodes or 1, servers or 1)
+        base = settings.base or DEFAULT_BASE
+        return Layout(settings.root, base, nodes or 1, servers or 1, settings.docker)
     base = settings.base or known.layout.base
     if not known.servers:
-        return Layout(settings.root, base, nodes or 1, servers or 1)
+        return Layout(settings.root, base, nodes or 1, servers or 1, settings.docker)
     # Also one that crashed: Nomad's record tells of its ports and of its nodes.
     count = nodes or known.layout.node_count
     if base != known.layout.base:
@@ -99,7 +100,8 @@ def plan_layout(
             f"the cluster has servers on {known.layout.server_count} nodes, not on {servers}",
             hint="`flowrexctl dev down` first.",
         )
-    return Layout(settings.root, base, count, known.layout.server_count)
+    docker = settings.docker or known.layout.docker
+    return Layout(settings.root, base, count, known.layout.server_count, docker)
 
 
 def up(

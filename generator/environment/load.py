@@ -12,6 +12,7 @@ from flowrex.errors import ConfigurationError
 from flowrex.settings import schema, source
 from generator.environment import override
 from generator.environment.model import Environment
+from generator.images import manifest
 
 FOLDER = Path("jobs", "environments")
 _REFERENCE = str(FOLDER / "base.yaml")
@@ -116,9 +117,12 @@ def _is_local(tree: source.Value) -> bool:
 
 
 def _with_checksums(environment: Environment, root: Path) -> Environment:
-    """Take the artifacts' checksums from the builds' manifests where the environment names none."""
+    """Take checksums and digests from the builds' manifests where the environment names none."""
     release, agent, frontend = environment.release, environment.agent, environment.frontend
     archives = environment.platform.driver != "docker"
+    if not archives:
+        pushed = manifest.digests(root, release.version, release.registry)
+        release = dataclasses.replace(release, digests={**pushed, **release.digests})
     if release.checksum is None and archives:
         release = dataclasses.replace(release, checksum=_built(root, "app", release.version))
     if frontend.checksum is None and frontend.enabled and archives:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from flowrex.settings.declare import Duration, setting
-from generator.environment.container import Container
 from generator.environment.monitoring import (
     Alertmanager,
     NginxExporter,
@@ -16,72 +14,14 @@ from generator.environment.monitoring import (
     Prometheus,
     RedisExporter,
 )
+from generator.environment.platform import Platform
 from generator.environment.preflight import Preflight
+from generator.environment.release import SHA256, VERSION, Release
 from generator.environment.task import Health, Resources
 from generator.environment.telling import Hooks, Notify
 from generator.environment.validation import Validation, Watching
 
 _NAME = r"[a-z0-9][a-z0-9_-]*"
-_VERSION = r"[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?"
-_SHA256 = r"[0-9a-f]{64}"
-# Whom Nomad runs `exec` tasks as.
-_NOBODY = 65534
-
-
-@dataclass(frozen=True, kw_only=True)
-class Release:
-    """Which code runs."""
-
-    version: str = setting("Version of the application.", pattern=_VERSION)
-    checksum: str | None = setting(
-        "SHA-256 of the artifact, 64 hexadecimal digits. Where it is null, the manifest that "
-        "`flowrexctl build` left in dist/ gives it.",
-        pattern=_SHA256,
-    )
-    registry: str = setting("Image registry and path before `/flowrex-<image>`, for containers.")
-    digests: Mapping[str, str] = setting(
-        "Digest (`sha256:…`) of each image, `app` and `nginx`, so that a moved tag changes nothing. "
-        "What is not here, the manifest of `flowrexctl build --images ENV --push ENV` gives."
-    )
-    history: int = setting("How many release records are kept.", minimum=1)
-
-    def image(self, name: str) -> str:
-        """Return an image's reference, with its digest where one is known.
-
-        Args:
-            name: `app`, for one.
-        """
-        digest = self.digests.get(name)
-        return f"{self.registry}/flowrex-{name}:{self.version}" + (f"@{digest}" if digest else "")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Platform:
-    """Where it runs."""
-
-    region: str = setting("Nomad region.", pattern=_NAME)
-    namespace: str = setting("Nomad namespace.", pattern=_NAME)
-    datacenters: tuple[str, ...] = setting("Datacenters whose nodes may run the jobs.")
-    node_pool: str = setting("Nomad node pool.", pattern=_NAME)
-    driver: Literal["docker", "exec", "raw_exec"] = setting("Nomad task driver of every task.")
-    local: bool = setting("True where the servers are `flowrexctl dev`'s, on this machine.")
-    python: str = setting("Interpreter that runs the artifact (exec and raw_exec).")
-    node: str = setting("Node.js program (exec and raw_exec).")
-    nginx: str = setting("nginx program (exec and raw_exec).")
-    log_files: int = setting("Log files that Nomad keeps of each task's output.", minimum=1)
-    log_file_size: int = setting("Size at which the next one begins, in MiB.", minimum=1)
-    container: Container = setting("")
-
-    @property
-    def bridged(self) -> bool:
-        """Whether tasks have a network of their own, into which ports are mapped."""
-        return self.driver == "docker" and self.container.network == "bridge"
-
-    @property
-    def owner(self) -> int | None:
-        """The user and group that own what a task is to read; None where tasks are root's."""
-        users = {"docker": self.container.user, "exec": _NOBODY, "raw_exec": None}
-        return users[self.driver]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,7 +178,7 @@ class Frontend:
     checksum: str | None = setting(
         "SHA-256 of its artifact, 64 hexadecimal digits. Where it is null, the manifest that "
         "`flowrexctl build` left in dist/ gives it.",
-        pattern=_SHA256,
+        pattern=SHA256,
     )
     api: str = setting("Address at which it asks the API, without a path.", pattern=r"https?://.+")
     resources: Resources = setting("")
@@ -272,11 +212,11 @@ class Agent:
 
     enabled: bool = setting("True to run it; the bootstrap makes its login then.")
     marked_only: bool = setting('True to keep it on nodes whose meta says `agent = "job"`.')
-    version: str = setting("Version of the agent.", pattern=_VERSION)
+    version: str = setting("Version of the agent.", pattern=VERSION)
     checksum: str | None = setting(
         "SHA-256 of its tarball, 64 hexadecimal digits. Where it is null, the manifest that "
         "`flowrexctl build --agent` left in dist/ gives it.",
-        pattern=_SHA256,
+        pattern=SHA256,
     )
     user: str = setting("User that it runs as, there on each node.", pattern=r"[a-z_][a-z0-9_-]*")
     consul: str = setting("Address of the node's own Consul agent.", pattern=r"https?://.+")

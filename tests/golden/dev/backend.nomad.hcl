@@ -89,7 +89,6 @@ job "backend" {
 
     task "backend" {
       driver       = "raw_exec"
-
       kill_signal  = "SIGTERM"
       kill_timeout = "16s"
 

@@ -27,7 +27,6 @@ job "migrate" {
 
     task "migrate" {
       driver       = "raw_exec"
-
       kill_timeout = "30s"
 
       vault {

@@ -59,7 +59,6 @@ job "nginx" {
     # Follows Consul. Starts before the entry and stops after it.
     task "nginx" {
       driver       = "raw_exec"
-
       kill_signal  = "SIGQUIT"
       kill_timeout = "30s"
 
@@ -357,7 +356,6 @@ NGINX
     # What clients are connected to; never reloaded, so that none of them is cut off.
     task "entry" {
       driver       = "raw_exec"
-
       kill_signal  = "SIGQUIT"
       kill_timeout = "30s"
 

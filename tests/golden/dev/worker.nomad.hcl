@@ -74,7 +74,6 @@ job "worker" {
 
     task "worker" {
       driver       = "raw_exec"
-
       kill_signal  = "SIGTERM"
       kill_timeout = "20s"
 

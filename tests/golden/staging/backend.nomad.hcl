@@ -92,7 +92,6 @@ job "backend" {
     task "backend" {
       driver       = "docker"
       user         = "1000:1000"
-
       kill_signal  = "SIGTERM"
       kill_timeout = "30s"
 

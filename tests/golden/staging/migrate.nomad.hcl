@@ -28,7 +28,6 @@ job "migrate" {
     task "migrate" {
       driver       = "docker"
       user         = "1000:1000"
-
       kill_timeout = "30s"
 
       vault {

@@ -61,7 +61,6 @@ job "nginx" {
     task "nginx" {
       driver       = "docker"
       user         = "1000:1000"
-
       kill_signal  = "SIGQUIT"
       kill_timeout = "30s"
 
@@ -393,7 +392,6 @@ NGINX
     task "entry" {
       driver       = "docker"
       user         = "1000:1000"
-
       kill_signal  = "SIGQUIT"
       kill_timeout = "30s"
 

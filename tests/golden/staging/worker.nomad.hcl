@@ -77,7 +77,6 @@ job "worker" {
     task "worker" {
       driver       = "docker"
       user         = "1000:1000"
-
       kill_signal  = "SIGTERM"
       kill_timeout = "20s"
 
