@@ -11,9 +11,9 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,11 +38,13 @@ class Cluster:
         project: the copy, so that a test may change it and its builds are its own.
         state: the cluster's folder.
         base: its first port.
+        more: more variables for each flowrexctl.
     """
 
     project: Path
     state: Path
     base: int
+    more: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def entry(self) -> str:
@@ -60,6 +62,7 @@ class Cluster:
             "FLOWREX_ROOT": str(self.project),
             "FLOWREX_DEV_DIR": str(self.state),
             "FLOWREX_DEV_PORT_BASE": str(self.base),
+            **self.more,
             **more,
         }
 
@@ -161,6 +164,7 @@ def running(
     servers: int = 1,
     deploy: bool = True,
     shape: Callable[[Path], None] = lambda project: None,
+    more: Mapping[str, str] | None = None,
 ) -> Iterator[Cluster]:
     """Run a cluster, with the platform on it, and leave nothing of it.
 
@@ -170,6 +174,7 @@ def running(
         servers: on so many of them there is a server of Nomad and one of Consul.
         deploy: whether the application is built and deployed.
         shape: changes the copy of the project before that.
+        more: more variables for each flowrexctl.
     """
     reused = os.environ.get("FLOWREX_TEST_CLUSTER")
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
@@ -181,7 +186,7 @@ def running(
     project = folder / "project"
     copy_project(project)
     shape(project)
-    cluster = Cluster(project, folder / "state", base)
+    cluster = Cluster(project, folder / "state", base, more or {})
     try:
         size = ("--nodes", str(nodes), "--servers", str(servers))
         cluster.run("dev", "up", *size, timeout=1800)

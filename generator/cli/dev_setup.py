@@ -14,7 +14,7 @@ from generator.cli.options import json_option
 @click.option(
     "--load",
     is_flag=True,
-    help="Also what only tests and benchmarks need: wrk, debootstrap, systemd-nspawn.",
+    help="Also what only tests and benchmarks need: wrk, debootstrap, systemd-nspawn, podman.",
 )
 @json_option
 def setup(load: bool, as_json: bool) -> None:

@@ -48,11 +48,15 @@ CLUSTER = (
     # Package, program and service have one name.
     *(Package(name, name, (name,)) for name in WATCHING.values()),
 )
-# For tests and benchmarks: load, and a machine with a systemd of its own.
+# For tests and benchmarks: load, a machine with a systemd of its own, containers.
 LOAD = (
     Package("wrk", "wrk"),
     Package("systemd-container", "systemd-nspawn"),
     Package("debootstrap", "debootstrap"),
+    # Containers, and where their images are pushed to.
+    Package("podman", "podman"),
+    Package("runc", "runc"),
+    Package("docker-registry", "docker-registry", ("docker-registry",)),
 )
 
 # The packages' services are for a system's own database and web server. Here they only bring the

@@ -100,6 +100,7 @@ job "alertmanager" {
 
           tmpfs_options {
             size = 16777216
+            mode = 1023 # 1777, in octal
           }
         }
       }

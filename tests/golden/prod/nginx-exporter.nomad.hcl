@@ -83,6 +83,7 @@ job "nginx-exporter" {
 
           tmpfs_options {
             size = 16777216
+            mode = 1023 # 1777, in octal
           }
         }
       }

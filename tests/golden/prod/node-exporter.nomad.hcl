@@ -80,6 +80,7 @@ job "node-exporter" {
 
           tmpfs_options {
             size = 16777216
+            mode = 1023 # 1777, in octal
           }
         }
       }

@@ -81,6 +81,7 @@ job "postgres-exporter" {
 
           tmpfs_options {
             size = 16777216
+            mode = 1023 # 1777, in octal
           }
         }
       }

@@ -121,7 +121,7 @@ job "backend" {
       config {
         command         = "python3"
         args            = ["-m", "app.server"]
-        image           = "registry.flowrex.app/flowrex-app:0.1.0"
+        image           = "registry.flowrex.app/flowrex-app:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
         group_add       = ["0"]
         ports           = ["http"]
         readonly_rootfs = true
@@ -139,6 +139,7 @@ job "backend" {
 
           tmpfs_options {
             size = 16777216
+            mode = 1023 # 1777, in octal
           }
         }
       }

@@ -40,7 +40,7 @@ job "migrate" {
       config {
         command         = "python3"
         args            = ["-m", "app.migrate"]
-        image           = "registry.flowrex.app/flowrex-app:0.1.0"
+        image           = "registry.flowrex.app/flowrex-app:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
         readonly_rootfs = true
         cap_drop        = ["all"]
         security_opt    = ["no-new-privileges"]
@@ -56,6 +56,7 @@ job "migrate" {
 
           tmpfs_options {
             size = 16777216
+            mode = 1023 # 1777, in octal
           }
         }
       }

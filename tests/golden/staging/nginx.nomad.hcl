@@ -88,7 +88,7 @@ job "nginx" {
         command = "/bin/sh"
         args    = ["-c", "rm -f ../alloc/nginx.sock; exec \"$0\" \"$@\"", "/usr/sbin/nginx", "-e", "stderr", "-c", "${NOMAD_TASK_DIR}/nginx.conf", "-g", "daemon off;"]
         work_dir        = "/local"
-        image           = "registry.flowrex.app/flowrex-nginx:0.1.0"
+        image           = "registry.flowrex.app/flowrex-nginx:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
         readonly_rootfs = true
         cap_drop        = ["all"]
         security_opt    = ["no-new-privileges"]
@@ -104,6 +104,7 @@ job "nginx" {
 
           tmpfs_options {
             size = 16777216
+            mode = 1023 # 1777, in octal
           }
         }
       }
@@ -399,7 +400,7 @@ NGINX
         command = "/bin/sh"
         args    = ["-c", "exec \"$0\" \"$@\"", "/usr/sbin/nginx", "-e", "stderr", "-c", "${NOMAD_TASK_DIR}/nginx.conf", "-g", "daemon off;"]
         work_dir        = "/local"
-        image           = "registry.flowrex.app/flowrex-nginx:0.1.0"
+        image           = "registry.flowrex.app/flowrex-nginx:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
         ports           = ["http"]
         readonly_rootfs = true
         cap_drop        = ["all"]
@@ -416,6 +417,7 @@ NGINX
 
           tmpfs_options {
             size = 16777216
+            mode = 1023 # 1777, in octal
           }
         }
       }

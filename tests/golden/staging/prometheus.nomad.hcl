@@ -102,6 +102,7 @@ job "prometheus" {
 
           tmpfs_options {
             size = 16777216
+            mode = 1023 # 1777, in octal
           }
         }
       }

@@ -82,6 +82,7 @@ job "redis-exporter" {
 
           tmpfs_options {
             size = 16777216
+            mode = 1023 # 1777, in octal
           }
         }
       }

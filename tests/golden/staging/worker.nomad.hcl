@@ -106,7 +106,7 @@ job "worker" {
       config {
         command         = "python3"
         args            = ["-m", "app.workers.emergency"]
-        image           = "registry.flowrex.app/flowrex-app:0.1.0"
+        image           = "registry.flowrex.app/flowrex-app:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
         group_add       = ["0"]
         ports           = ["http"]
         readonly_rootfs = true
@@ -124,6 +124,7 @@ job "worker" {
 
           tmpfs_options {
             size = 16777216
+            mode = 1023 # 1777, in octal
           }
         }
       }

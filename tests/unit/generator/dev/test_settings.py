@@ -25,6 +25,17 @@ def test_the_port_base_is_a_number() -> None:
     assert read({"FLOWREX_DEV_PORT_BASE": "24000"}).base == 24000
 
 
+def test_what_runs_containers_is_named_by_its_address() -> None:
+    assert read({}).docker is None
+    assert read({"FLOWREX_DEV_DOCKER": "unix:///run/x.sock"}).docker == "unix:///run/x.sock"
+
+
+@pytest.mark.parametrize("text", ["/run/x.sock", 'unix:///a"b', "http://x"])
+def test_what_is_no_address_of_a_socket_is_refused_by_name(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="FLOWREX_DEV_DOCKER"):
+        read({"FLOWREX_DEV_DOCKER": text})
+
+
 @pytest.mark.parametrize("text", ["abc", "-1", "80", "64000", "1e4", "²4000"])
 def test_a_base_that_does_not_fit_is_refused_by_name(text: str) -> None:
     with pytest.raises(ConfigurationError, match="FLOWREX_DEV_PORT_BASE"):

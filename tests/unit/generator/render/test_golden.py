@@ -19,8 +19,11 @@ GOLDEN = ROOT / "tests" / "golden"
 NOWHERE = {"FLOWREX_DEV_DIR": "/nonexistent"}
 
 
-# The artifacts' checksums come from a build; here they are as good as any.
-BUILT = [f"{section}.checksum={'0' * 64}" for section in ("release", "frontend")]
+# They come from a build; here they are as good as any.
+BUILT = (
+    *(f"{section}.checksum={'0' * 64}" for section in ("release", "frontend")),
+    *(f"release.digests.{image}=sha256:{'0' * 64}" for image in ("app", "frontend", "nginx")),
+)
 ENVIRONMENTS = {name: load(ROOT, name, overrides=BUILT, environ=NOWHERE) for name in names(ROOT)}
 # An environment and the optional jobs that it does not have: what they would be there.
 OPTIONAL = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -117,8 +118,68 @@ def test_the_frontend_has_no_login_to_anything(project: Path) -> None:
 
 def test_a_digest_pins_the_image(project: Path) -> None:
     digest = f"sha256:{'1' * 64}"
-    hcl = render(project, "prod", f"release.digests.backend={digest}")["backend"]
-    assert f"/flowrex-backend:0.1.0@{digest}" in hcl
+    for job in ("backend", "worker", "migrate"):
+        hcl = render(project, "prod", f"release.digests.app={digest}")[job]
+        assert f"/flowrex-app:0.1.0@{digest}" in hcl
+
+
+def images(project: Path, registry: str) -> None:
+    (project / "dist").mkdir()
+    built = {"app": {"digest": f"sha256:{'2' * 64}"}, "nginx": {"digest": None}}
+    document = {"registry": registry, "images": built}
+    (project / "dist" / "flowrex-images-0.1.0.json").write_text(json.dumps(document))
+
+
+def test_the_manifest_of_the_images_gives_their_digests(project: Path) -> None:
+    images(project, "registry.flowrex.app")
+    jobs = render(project)
+    assert f"/flowrex-app:0.1.0@sha256:{'2' * 64}" in jobs["backend"]
+    assert '/flowrex-nginx:0.1.0"' in jobs["nginx"], "it was not pushed"
+    own = render(project, "prod", f"release.digests.app=sha256:{'3' * 64}")
+    assert f"@sha256:{'3' * 64}" in own["backend"]
+
+
+def test_images_of_another_registry_are_not_taken(project: Path) -> None:
+    images(project, "registry.example")
+    assert '/flowrex-app:0.1.0"' in render(project)["backend"]
+
+
+DRIVERS = {"docker": 1000, "exec": 65534, "raw_exec": None}
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_tasks_secrets_belong_to_the_user_that_it_runs_as(project: Path, driver: str) -> None:
+    checksum = f"release.checksum={'0' * 64}"
+    owner = DRIVERS[driver]
+    for job in ("backend", "worker", "migrate", "nginx"):
+        hcl = render(project, "prod", f"platform.driver={driver}", checksum)[job]
+        written = hcl.count("      template {")
+        assert hcl.count('perms                = "600"') == written
+        assert hcl.count(f"uid                  = {owner}") == (written if owner else 0)
+
+
+def test_every_task_keeps_as_many_logs_as_the_environment_says(project: Path) -> None:
+    jobs = render(project, "prod", "platform.log_files=7", *AGENT)
+    for hcl in jobs.values():
+        assert hcl.count("max_files     = 7") == hcl.count("    task ")
+
+
+def test_every_container_can_do_no_more_than_it_must(project: Path) -> None:
+    for hcl in render(project).values():
+        assert hcl.count('cap_drop        = ["all"]') == hcl.count('driver       = "docker"')
+        assert hcl.count("readonly_rootfs = true") == hcl.count('driver       = "docker"')
+
+
+def test_a_container_in_the_nodes_own_network_listens_where_nomad_says(project: Path) -> None:
+    hcl = render(project, "prod", "platform.container.network=host")["backend"]
+    assert 'network_mode    = "host"' in hcl
+    assert "${NOMAD_IP_http}:${NOMAD_PORT_http}" in hcl
+    assert "to = 8000" not in hcl
+
+
+def test_the_limit_of_open_files_can_be_left_to_what_runs_containers(project: Path) -> None:
+    assert 'nofile = "65536:65536"' in render(project)["nginx"]
+    assert "nofile" not in render(project, "prod", "platform.container.open_files=0")["nginx"]
 
 
 @pytest.mark.parametrize("value", ['x"\n}\n', "${NOMAD_TASK_DIR}", "%{x}", "é\u2028"])
