@@ -18,17 +18,26 @@ _ALREADY = "already done"
 # What the cloud fingerprints ask is not on this machine; without the list Nomad waits for them.
 _CLOUDS = "env_aws,env_gce,env_azure,env_digitalocean"
 
-# `exec` copies these from the host for each task; Nomad's own list takes minutes. A task that needs
-# more brings it in its artifact.
+# `exec` copies these from the host for each task; Nomad's own list takes minutes. The programs of
+# nginx and of node-exporter are in it, and Debian's own Python, with the libraries that they load.
+_LIBRARIES = (
+    "c.so.6", "m.so.6", "pthread.so.0", "dl.so.2", "rt.so.1", "util.so.1", "resolv.so.2",
+    "crypt.so.1", "pcre2-8.so.0", "ssl.so.3", "crypto.so.3", "z.so.1", "expat.so.1", "ffi.so.8",
+    "bz2.so.1.0", "lzma.so.5", "gcc_s.so.1", "stdc++.so.6",
+)  # fmt: skip
 _CHROOT = (
     "/bin/sh",
     "/lib64/ld-linux-x86-64.so.2",
-    "/lib/x86_64-linux-gnu/libc.so.6",
+    *(f"/lib/x86_64-linux-gnu/lib{name}" for name in _LIBRARIES),
     "/etc/passwd",
     "/etc/group",
     "/etc/hosts",
     "/etc/nsswitch.conf",
     "/etc/ssl/certs",
+    "/usr/bin/python3.11",
+    "/usr/lib/python3.11",
+    "/usr/sbin/nginx",
+    "/usr/bin/prometheus-node-exporter",
 )
 
 

@@ -45,7 +45,7 @@ def secrets(containers: Containers) -> set[str]:
             if path.is_file():
                 text = path.read_text().strip()
                 document = json.loads(text) if name.endswith(".json") else {"token": text}
-                found |= {str(document[key]) for key in document if key != "username"}
+                found |= {str(document[key]) for key in document if "username" not in key}
     return found
 
 
