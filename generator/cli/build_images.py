@@ -39,6 +39,7 @@ class Choice:
 def run(name: str, overrides: tuple[str, ...], choice: Choice, *, as_json: bool) -> None:
     """Build an environment's images, and print what they are."""
     from generator import artifact
+    from generator.artifact import frontend
     from generator.dev.settings import read
     from generator.images import build, builder
 
@@ -57,11 +58,17 @@ def run(name: str, overrides: tuple[str, ...], choice: Choice, *, as_json: bool)
 
     try:
         progress(f"building {release.version} …")
-        app = artifact.build(
-            root, release.version, cache=read(os.environ).cache / "packages", environ=os.environ
-        )
+        cache, version = read(os.environ).cache, release.version
+        artifacts = [
+            artifact.build(root, version, cache=cache / "packages", environ=os.environ),
+        ]
+        if environment.frontend.enabled:
+            pages = frontend.build(
+                root, version, cache=cache / "frontend", environ=os.environ, tell=progress
+            )
+            artifacts.append(pages)
         made = build.build(
-            root, release, app, found, base=choice.base, options=choice.options, tell=tell
+            root, release, artifacts, found, base=choice.base, options=choice.options, tell=tell
         )
         if choice.push:
             made = build.push(root, made, found, tell=tell)

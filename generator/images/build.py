@@ -21,29 +21,30 @@ from generator.images.manifest import Built, Manifest
 from generator.images.recipe import Recipe
 
 # What an image differs with.
-_MADE_FROM = ("app", "flowrex", "images", "requirements/app.lock")
+_MADE_FROM = ("app", "flowrex", "frontend", "images", "requirements/app.lock")
 
 # Told of an image and of what is done with it just now.
 Tell = Callable[[str, str], None]
 
 
 def recipes(
-    root: Path, release: Release, artifact: Artifact, revision: str | None, base: str | None
+    root: Path,
+    release: Release,
+    artifacts: Sequence[Artifact],
+    revision: str | None,
+    base: str | None,
 ) -> tuple[Recipe, ...]:
     """Return how each image of a release is made.
 
     Args:
         root: the project.
         release: its version and its registry.
-        artifact: the application, built.
+        artifacts: the application and the frontend, as far as the release has them.
         revision: the commit that they are made from.
         base: the base image, or None for the Dockerfiles' own.
     """
-    of_the_app = {
-        "ARTIFACT": artifact.path.relative_to(root).as_posix(),
-        "PYTHON": artifact.python,
-    }
-    wanted: Mapping[str, Mapping[str, str]] = {"app": of_the_app, "nginx": {}}
+    wanted: dict[str, Mapping[str, str]] = {one.name: _made_of(root, one) for one in artifacts}
+    wanted["nginx"] = {}
     return tuple(
         recipe.recipe(
             name, release.reference(name), release.version, revision, base=base, more=more
@@ -52,10 +53,15 @@ def recipes(
     )
 
 
+def _made_of(root: Path, artifact: Artifact) -> Mapping[str, str]:
+    path = {"ARTIFACT": artifact.path.relative_to(root).as_posix()}
+    return {**path, "PYTHON": artifact.python} if artifact.python else path
+
+
 def build(
     root: Path,
     release: Release,
-    artifact: Artifact,
+    artifacts: Sequence[Artifact],
     builder: Builder,
     *,
     base: str | None = None,
@@ -67,7 +73,7 @@ def build(
     Args:
         root: the project.
         release: its version and its registry.
-        artifact: the application of that version, in dist/.
+        artifacts: the application and the frontend of that version, in dist/.
         builder: docker or podman.
         base: the base image, or None for the Dockerfiles' own.
         options: more options for the builder, as they stand.
@@ -80,7 +86,7 @@ def build(
     revision = git.revision(root, _MADE_FROM)
     images: dict[str, Built] = {}
     with tempfile.TemporaryDirectory(prefix="flowrex-images-") as folder:
-        for one in recipes(root, release, artifact, revision, base):
+        for one in recipes(root, release, artifacts, revision, base):
             id_file = Path(folder, one.name)
             command = recipe.build_command(builder.program, builder.path, one, options, id_file)
             builder.demand(command, root, partial(tell, one.name))

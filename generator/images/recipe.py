@@ -49,7 +49,7 @@ def recipe(
     """Return how an image is made.
 
     Args:
-        name: `app` or `nginx`.
+        name: `app`, for one.
         reference: its whole name, with the version.
         version: the version that its label says.
         revision: the commit that its label says.

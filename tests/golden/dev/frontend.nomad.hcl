@@ -119,6 +119,11 @@ job "frontend" {
         NODE_OPTIONS             = "--max-old-space-size=288"
       }
 
+      logs {
+        max_files     = 3
+        max_file_size = 10
+      }
+
       resources {
         cpu        = 100
         memory     = 96

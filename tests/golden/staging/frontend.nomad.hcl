@@ -92,15 +92,33 @@ job "frontend" {
     # It has no login to Vault and no token for Consul: it asks the API, as everybody may.
     task "frontend" {
       driver       = "docker"
+      user         = "1000:1000"
       kill_signal  = "SIGTERM"
       kill_timeout = "25s"
 
       config {
-        image   = "registry.flowrex.app/flowrex-frontend:0.1.0"
-        command = "node"
-        args    = ["server/main.js"]
-        init    = true
-        ports   = ["http"]
+        command         = "node"
+        args            = ["server/main.js"]
+        image           = "registry.flowrex.app/flowrex-frontend:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+        ports           = ["http"]
+        readonly_rootfs = true
+        cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
+        pids_limit      = 256
+
+        ulimit {
+          nofile = "65536:65536"
+        }
+
+        mount {
+          type   = "tmpfs"
+          target = "/tmp"
+
+          tmpfs_options {
+            size = 16777216
+            mode = 1023 # 1777, in octal
+          }
+        }
       }
 
       env {
@@ -112,6 +130,11 @@ job "frontend" {
         FLOWREX_RELEASE          = "0.1.0"
         NODE_ENV                 = "production"
         NODE_OPTIONS             = "--max-old-space-size=768"
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
       }
 
       resources {

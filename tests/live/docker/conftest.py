@@ -24,10 +24,11 @@ _SETTINGS = (
     "deploy.deadline=5m",
     "backend.count=1",
     "worker.count=1",
+    "frontend.count=1",
     # A container takes its time on a machine that does much else.
     *(
         f"{job}.health.{name}={value}"
-        for job in ("backend", "worker", "nginx")
+        for job in ("backend", "worker", "frontend", "nginx")
         for name, value in {
             "grace": "90s",
             "healthy_deadline": "3m",
@@ -58,7 +59,7 @@ class Containers:
         """Build the images, with podman."""
         self.cluster.run(
             "build", "--images", "dev", "--builder", "podman", "--base", BASE,
-            "--builder-option=--network=host", *self.words(), timeout=600,
+            "--builder-option=--network=host", *self.words(), timeout=900,
         )  # fmt: skip
 
     def deploy(self, *words: str, settings: tuple[str, ...] = (), expect: int = 0) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +16,9 @@ from tests.cluster import eventually
 from tests.live.docker.conftest import Containers
 
 USER = 1000
-TASKS = ("backend", "worker", "nginx", "entry")
+TASKS = ("backend", "worker", "frontend", "nginx", "entry")
 # MiB, as jobs/environments/dev.yaml has them.
-MEMORY_MAX = {"backend": 512, "worker": 256, "nginx": 128, "entry": 128}
+MEMORY_MAX = {"backend": 512, "worker": 256, "frontend": 512, "nginx": 128, "entry": 128}
 
 
 def the(containers: Containers, task: str) -> dict[str, Any]:
@@ -74,6 +75,8 @@ def requests(containers: Containers) -> Iterator[list[str]]:
 def test_a_request_through_nginx_is_answered(containers: Containers) -> None:
     assert containers.cluster.get("/api/v1/version")["release"] == "0.1.0"
     assert containers.cluster.get("/health/ready")["status"] == "ready"
+    with urllib.request.urlopen(containers.cluster.entry, timeout=10) as page:
+        assert "<html" in page.read().decode()
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -120,7 +123,7 @@ def test_no_secret_is_seen_by_who_looks_at_a_container(containers: Containers) -
     assert not [secret for secret in hidden if secret in seen]
 
 
-@pytest.mark.parametrize("name", ["app", "nginx"])
+@pytest.mark.parametrize("name", ["app", "frontend", "nginx"])
 def test_an_image_says_what_it_is_and_lets_nobody_become_root(
     containers: Containers, name: str
 ) -> None:

@@ -48,13 +48,19 @@ def release() -> Release:
     return dataclasses.replace(load(ROOT, "prod").release, version="1.2.3", digests={})
 
 
-def artifact(root: Path) -> Artifact:
-    path = root / "dist" / "flowrex-app-1.2.3.tar.gz"
-    return Artifact("app", "1.2.3", "0" * 64, 1, "cp311-linux", None, path, path)
+def artifacts(root: Path) -> list[Artifact]:
+    def one(name: str, *, python: str | None, node: str | None) -> Artifact:
+        path = root / "dist" / f"flowrex-{name}-1.2.3.tar.gz"
+        return Artifact(name, "1.2.3", "0" * 64, 1, python, node, None, path, path)
+
+    return [
+        one("app", python="cp311-linux", node=None),
+        one("frontend", python=None, node="20.1.0"),
+    ]
 
 
 def told(image: str, line: str) -> None:
-    assert image in {"app", "nginx"}
+    assert image in {"app", "frontend", "nginx"}
 
 
 @pytest.mark.parametrize("program", ["docker", "podman"])
@@ -63,10 +69,10 @@ def test_each_image_is_built_and_written_down(
 ) -> None:
     fake = Fake(program)
     built = build.build(
-        tmp_path, release, artifact(tmp_path), fake.builder(), base="debian:12", tell=told
+        tmp_path, release, artifacts(tmp_path), fake.builder(), base="debian:12", tell=told
     )
     assert json.loads(manifest.file(tmp_path, "1.2.3").read_text()) == built.as_document()
-    assert list(built.images) == ["app", "nginx"]
+    assert list(built.images) == ["app", "frontend", "nginx"]
     assert built.images["app"].reference == f"{REGISTRY}/flowrex-app:1.2.3"
     assert {one.id for one in built.images.values()} == {"sha256:12ab"}
     assert {one.size for one in built.images.values()} == {7}
@@ -76,23 +82,23 @@ def test_each_image_is_built_and_written_down(
 
 
 def pushed(fake: Fake, release: Release, root: Path) -> None:
-    built = build.build(root, release, artifact(root), fake.builder(), tell=told)
+    built = build.build(root, release, artifacts(root), fake.builder(), tell=told)
     build.push(root, built, fake.builder(), tell=told)
 
 
 def test_what_podman_pushed_has_its_digest(release: Release, tmp_path: Path) -> None:
     pushed(Fake("podman"), release, tmp_path)
     digests = manifest.digests(tmp_path, "1.2.3", REGISTRY)
-    assert digests == {"app": "sha256:77", "nginx": "sha256:77"}
+    assert digests == dict.fromkeys(("app", "frontend", "nginx"), "sha256:77")
 
 
 def test_docker_is_asked_for_the_digest_of_this_registry(release: Release, tmp_path: Path) -> None:
     fake = Fake("docker")
-    names = [f"{REGISTRY}/flowrex-{name}@sha256:{name}" for name in ("app", "nginx")]
+    names = [f"{REGISTRY}/flowrex-{name}@sha256:{name}" for name in ("app", "frontend", "nginx")]
     fake.inspected = json.dumps([{"RepoDigests": ["other/flowrex-app@sha256:no", *names]}])
     pushed(fake, release, tmp_path)
     digests = manifest.digests(tmp_path, "1.2.3", REGISTRY)
-    assert digests == {"app": "sha256:app", "nginx": "sha256:nginx"}
+    assert digests == {name: f"sha256:{name}" for name in ("app", "frontend", "nginx")}
 
 
 def test_a_digest_that_nobody_knows_is_an_error(release: Release, tmp_path: Path) -> None:
