@@ -24,8 +24,8 @@ class Release:
     registry: str = setting("Image registry and path before `/flowrex-<image>`, for containers.")
     digests: Mapping[str, str] = setting(
         "Digest (`sha256:…`) of each image, `app`, `frontend` and `nginx`, so that a moved tag "
-        "changes nothing. What is not here, the manifest of `flowrexctl build --images ENV --push ENV` "
-        "gives."
+        "changes nothing. What is not here, the manifest of `flowrexctl build --images ENV --push "
+        "ENV` gives."
     )
     history: int = setting("How many release records are kept.", minimum=1)
 
