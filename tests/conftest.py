@@ -12,8 +12,8 @@ settings.register_profile("flowrex", deadline=None)
 settings.load_profile("flowrex")
 
 _HERE = Path(__file__).parent
-# Folders whose files share more than a cluster: machines by name, for example.
-_TOGETHER = ("live/agent",)
+# Folders whose files share more than a cluster: machines by name, or the engine of containers.
+_TOGETHER = ("live/agent", "live/docker")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
