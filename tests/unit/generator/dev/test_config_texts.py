@@ -109,7 +109,7 @@ def test_nomad_asks_no_cloud_about_itself() -> None:
 
 
 def test_nomad_finds_what_runs_containers_where_it_was_named() -> None:
-    named = Layout(Path("/state"), 20000, 1, "unix:///run/x.sock")
+    named = Layout(Path("/state"), 20000, docker="unix:///run/x.sock")
     text = nomad.settings(named, named.nodes[0], consul=None)
     assert 'endpoint = "unix:///run/x.sock"' in text
     assert "endpoint" not in nomad.settings(LAYOUT, FIRST, consul=None)

@@ -149,10 +149,10 @@ DRIVERS = {"docker": 1000, "exec": 65534, "raw_exec": None}
 
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_a_tasks_secrets_belong_to_the_user_that_it_runs_as(project: Path, driver: str) -> None:
-    checksum = f"release.checksum={'0' * 64}"
+    built = [f"{section}.checksum={'0' * 64}" for section in ("release", "frontend")]
     owner = DRIVERS[driver]
     for job in ("backend", "worker", "migrate", "nginx"):
-        hcl = render(project, "prod", f"platform.driver={driver}", checksum)[job]
+        hcl = render(project, "prod", f"platform.driver={driver}", *built)[job]
         written = hcl.count("      template {")
         assert hcl.count('perms                = "600"') == written
         assert hcl.count(f"uid                  = {owner}") == (written if owner else 0)
