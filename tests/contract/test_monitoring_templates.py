@@ -32,7 +32,6 @@ PROMETHEUS = {
     "FLOWREX_PROMETHEUS_LOCAL": "false",
     "FLOWREX_PROMETHEUS_CONSUL_PORT": "8501",
     "FLOWREX_PROMETHEUS_CONSUL_SCHEME": "https",
-    "FLOWREX_PROMETHEUS_CONSUL_TOKEN": "/secrets/consul",
     "FLOWREX_PROMETHEUS_NOMAD_SCHEME": "https",
     "FLOWREX_PROMETHEUS_VAULT": "vault.example:8200",
     "FLOWREX_PROMETHEUS_VAULT_SCHEME": "https",
@@ -136,7 +135,8 @@ def test_prometheus_takes_its_configuration(services: ConsulClient, tmp_path: Pa
     shutil.copy(RULES, tmp_path)
     for name in ("consul", "vault_token"):
         (tmp_path / name).write_text("token")
-    render("prometheus.yml.ctmpl", tmp_path / "prometheus.yml", PROMETHEUS)
+    token = {"FLOWREX_PROMETHEUS_CONSUL_TOKEN": str(tmp_path / "consul")}
+    render("prometheus.yml.ctmpl", tmp_path / "prometheus.yml", PROMETHEUS | token)
     check("promtool", "check", "config", tmp_path / "prometheus.yml")
 
 
