@@ -15,6 +15,8 @@ from generator.environment.model import Environment
 from generator.images import manifest
 
 FOLDER = Path("jobs", "environments")
+# Not a setting: the environment that a file is laid over.
+_EXTENDS = "extends"
 _REFERENCE = str(FOLDER / "base.yaml")
 
 
@@ -74,9 +76,8 @@ def merged(
         )
     written = [override.parse(text) for text in overrides]
     tree = source.read(root / _REFERENCE, _REFERENCE)
-    tree = source.merge(
-        tree, source.read(root / FOLDER / f"{name}.yaml", str(FOLDER / f"{name}.yaml"))
-    )
+    for one in _chain(root, name, known):
+        tree = source.merge(tree, one)
     if _is_local(tree):
         layer = local_layer(environ)
         if layer.is_file():
@@ -84,6 +85,37 @@ def merged(
     for one in written:
         tree = source.merge(tree, one)
     return tree
+
+
+def _chain(root: Path, name: str, known: Sequence[str]) -> list[source.Value]:
+    """Return an environment's own file, behind those of the environments that it extends.
+
+    Raises:
+        ConfigurationError: `extends` names no environment, or leads back to one that extends it.
+    """
+    chain: list[source.Value] = []
+    seen = [name]
+    while True:
+        path = FOLDER / f"{seen[-1]}.yaml"
+        tree = source.read(root / path, str(path))
+        assert isinstance(tree.content, Mapping)
+        content = dict(tree.content)
+        extends = content.pop(_EXTENDS, None)
+        chain.insert(0, dataclasses.replace(tree, content=content))
+        if extends is None:
+            return chain
+        other = extends.content
+        if not isinstance(other, str) or other not in known:
+            raise extends.error(
+                f"{_EXTENDS} is {other!r}; expected the name of another environment",
+                hint=f"Known: {', '.join(known)}. base.yaml is below every one by itself.",
+            )
+        if other in seen:
+            raise extends.error(
+                f"{_EXTENDS} leads back: {' → '.join([*seen, other])}",
+                hint="Let one of them extend none.",
+            )
+        seen.append(other)
 
 
 def checked(tree: source.Value, root: Path, name: str) -> Environment:
@@ -97,7 +129,23 @@ def checked(tree: source.Value, root: Path, name: str) -> Environment:
     Raises:
         ConfigurationError: a mistake; it names the file and line.
     """
-    return _with_checksums(schema.build(Environment, tree, reference=_REFERENCE, name=name), root)
+    found = schema.build(Environment, tree, reference=_REFERENCE, name=name)
+    _check_classes(found, tree)
+    return _with_checksums(found, root)
+
+
+def _check_classes(environment: Environment, tree: source.Value) -> None:
+    """Refuse a node class for a job that there is not: it would be heeded nowhere."""
+    from generator.render.catalog import JOBS
+
+    known = [job.name for job in JOBS]
+    for name in environment.platform.node_classes:
+        if name not in known:
+            place = tree
+            for key in ("platform", "node_classes", name):
+                assert isinstance(place.content, Mapping)
+                place = place.content[key]
+            raise place.error(f"there is no job {name!r}", hint=schema.nearest("", name, known))
 
 
 def local_layer(environ: Mapping[str, str]) -> Path:

@@ -37,7 +37,7 @@ def test_a_run_says_and_records_what_it_found(cluster: Cluster) -> None:
 
 
 def test_a_release_that_does_not_work_fails_and_names_the_way_back(cluster: Cluster) -> None:
-    away = ["--set", "preflight.public_urls={site: http://127.0.0.1:9/}"]
+    away = ["--set", "preflight.public_urls.site=http://127.0.0.1:9/"]
     quick = ["--set", "validation.deadline=3s"]
     done = cluster.run("run", "dev", "--yes", "--promote", *marked(521), *away, *quick, expect=5)
     assert "endpoints" in done.stderr

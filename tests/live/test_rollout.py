@@ -134,3 +134,21 @@ def test_a_spec_that_nomad_does_not_accept_is_a_mistake_of_the_configuration(
     done = cluster.run("plan", "dev", *wrong, expect=3)
     assert "Nomad does not accept job backend" in done.stderr
     assert "ProgressDeadline" in done.stderr
+
+
+def test_a_whole_second_set_takes_over_at_once(cluster: Cluster) -> None:
+    """Blue and green: as many canaries as there are instances."""
+    green = [*marked(5), "--set", "backend.canary=2"]
+    cluster.run("run", "dev", "--yes", *green, expect=9)
+    versions = [one["JobVersion"] for one in cluster.allocations("backend")]
+    assert sorted(versions.count(one) for one in set(versions)) == [2, 2], "both sets run"
+    before = {one["ID"] for one in cluster.allocations("backend")}
+    cluster.run("promote", "dev")
+    eventually(lambda: len(cluster.allocations("backend")) == 2, what="the end of the first set")
+    assert {one["ID"] for one in cluster.allocations("backend")} < before, "nothing new was begun"
+
+
+def test_a_class_that_no_node_has_is_told_by_the_plan(cluster: Cluster) -> None:
+    plan = cluster.run("plan", "dev", "worker", "--set", "platform.node_classes.worker=elsewhere")
+    assert "${node.class} = elsewhere" in plan.stdout
+    assert "2 of 2 nodes" in plan.stdout

@@ -139,3 +139,48 @@ def test_a_file_that_is_no_manifest_is_refused(project: Path) -> None:
     (project / "dist" / "flowrex-app-0.1.0.json").write_text("[]")
     with pytest.raises(ConfigurationError, match="no build manifest"):
         read(project, "dev")
+
+
+def another(project: Path, name: str, text: str) -> None:
+    (project / "jobs" / "environments" / f"{name}.yaml").write_text(text)
+
+
+def test_an_environment_lies_over_the_one_that_it_extends(project: Path) -> None:
+    write(project, "backend:\n  count: 7\nplatform:\n  datacenters: [a, b]\n")
+    another(project, "prod-west", "extends: prod\nplatform:\n  region: west\n")
+    found = read(project, "prod-west")
+    assert (found.name, found.backend.count) == ("prod-west", 7)
+    assert (found.platform.region, found.platform.datacenters) == ("west", ("a", "b"))
+    assert read(project).platform.region == "global"
+
+
+def test_a_mistake_is_told_where_it_was_written(project: Path) -> None:
+    write(project, "backend:\n  cuont: 7\n")
+    another(project, "prod-west", "extends: prod\n")
+    with pytest.raises(ConfigurationError, match=r"prod\.yaml:2: .*cuont"):
+        read(project, "prod-west")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("extends: production\n", "'production'; expected the name"),
+        ("extends: base\n", "'base'; expected the name"),
+        ("extends: [prod]\n", "expected the name"),
+        ("extends: prod-west\n", "leads back: prod-west → prod-west"),
+    ],
+)
+def test_what_can_not_be_extended_is_refused_with_its_line(
+    project: Path, text: str, says: str
+) -> None:
+    another(project, "prod-west", text)
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        read(project, "prod-west")
+    assert "prod-west.yaml:1" in str(caught.value)
+
+
+def test_a_node_class_for_a_job_that_there_is_not_is_refused(project: Path) -> None:
+    write(project, "platform:\n  node_classes:\n    backnd: big\n")
+    error = mistake(project)
+    assert "prod.yaml:3: there is no job 'backnd'" in str(error)
+    assert "backend" in (error.hint or "")
