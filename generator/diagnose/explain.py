@@ -121,11 +121,19 @@ def _causes(allocation: Allocation, facts: Facts, environment: str) -> Iterator[
 
 def _of_task(case: Case) -> Iterator[Cause]:
     started = [at for at, event in enumerate(case.task.events) if event.type == "Started"]
+    # What a template waits for is of interest only until something else goes wrong.
+    waits: Cause | None = None
     # What kept it from beginning is over where it began later.
     for event in case.task.events[started[-1] if started else 0 :]:
         cause = artifact.read(event, case) or template.read(event, case)
         if cause := cause or starting.read(event, case) or ending.echo(event):
+            if event.type == "Template":
+                waits = cause
+                continue
+            waits = None if cause.rank is Rank.BEGIN else waits
             yield cause
+    if waits is not None:
+        yield waits
     if cause := ending.read(case):
         yield cause
     if cause := ending.late(case):

@@ -18,7 +18,7 @@ from tests.diagnoses.spec import (
 )
 
 # Those that never end have to be given up; a busy machine wants more than it takes alone.
-_PATIENCE = 15
+_PATIENCE = 30
 _ZEROS = "0" * 64
 _SECRET = '{{ with secret "%s" }}{{ .Data.data.%s }}{{ end }}'
 _FULL = "data = [bytearray(1024 * 1024) for _ in range(4096)]"
@@ -250,13 +250,17 @@ RUNNING = (
         "reverted",
         "an update that fails and is taken back",
         job(task(shell("echo 'fatal: new and broken' >&2; exit 5")), revert=True),
-        before=job(task(), revert=True),
+        before=job(task(), revert=True, seconds=_PATIENCE),
     ),
     Kind(
         "canary_died",
         "a canary that was healthy and dies before it is promoted",
-        job(task(shell("sleep 12; echo 'fatal: queue full' >&2; exit 6")), canary=1),
-        before=job(task(), canary=1),
+        job(
+            task(shell("sleep 25; echo 'fatal: queue full' >&2; exit 6")),
+            canary=1,
+            seconds=_PATIENCE,
+        ),
+        before=job(task(), canary=1, seconds=_PATIENCE),
         promote=7,
     ),
 )
@@ -305,7 +309,7 @@ CHECKS = (
     Kind(
         "never_healthy",
         "a task that is not healthy for long enough",
-        job(task(), seconds=_PATIENCE).replace("3s", "14999ms"),
+        job(task(), seconds=15).replace("3s", "14999ms"),
     ),
 )
 

@@ -11,10 +11,10 @@ ARTIFACTS = "@artifacts@"
 
 _UPDATE = """
   update {
-    # Longer than a program takes to fail on a busy machine.
-    min_healthy_time  = "3s"
+    # Longer than a program takes to fail on a busy machine; one that has failed is not waited for.
+    min_healthy_time  = "@least@s"
     healthy_deadline  = "@seconds@s"
-    progress_deadline = "60s"
+    progress_deadline = "120s"
     auto_revert       = @revert@
     canary            = @canary@
   }
@@ -66,7 +66,7 @@ def job(
     restart: str = "attempts = 0",
     batch: bool = False,
     revert: bool = False,
-    seconds: int = 50,
+    seconds: int = 100,
     canary: int = 0,
 ) -> str:
     """Return a job of one group.
@@ -110,6 +110,7 @@ def job(
 
 def _update(seconds: int, canary: int, *, revert: bool) -> str:
     text = _UPDATE.replace("@seconds@", str(seconds)).replace("@canary@", str(canary))
+    text = text.replace("@least@", str(seconds // 5))
     return text.replace("@revert@", str(revert).lower())
 
 
@@ -134,7 +135,7 @@ def task(
     *,
     name: str = "app",
     driver: str = "raw_exec",
-    resources: str = "cpu = 20\nmemory = 32",
+    resources: str = "cpu = 300\nmemory = 32",
     more: str = "",
 ) -> str:
     """Return a task.

@@ -80,7 +80,7 @@ class Failures:
         consul = self.consul()
         listener = listeners[kind.job] = Recorder(nomad, consul)
         watch = Watch(
-            "dev", nomad, consul, deadline_s=60, placement_s=4, step_s=1, vault=self.vault()
+            "dev", nomad, consul, deadline_s=150, placement_s=4, step_s=1, vault=self.vault()
         )
         if kind.before is not None:
             self._deploy(watch, kind, kind.before)
@@ -110,6 +110,7 @@ class Failures:
         """Promote the canary once it is dead, as a person who does not know that would."""
         eventually(
             lambda: any(one.client_status == "failed" for one in self._allocations(kind)),
+            within=60,
             what="the canary's end",
         )
         current = watch.nomad.jobs.get(kind.job)

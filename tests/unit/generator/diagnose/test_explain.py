@@ -90,6 +90,14 @@ def test_what_kept_a_task_from_beginning_is_over_once_it_began() -> None:
     assert evidence(task) == [f"{TASK}: exited with status 1"]
 
 
+def test_what_a_template_waited_for_is_over_once_it_failed() -> None:
+    waited = event("Template", "Missing: vault.read(kv/data/x)")
+    failed = event("Killing", "Template failed: no such thing")
+    assert evidence(TaskState("dead", True, 0, (waited, failed))) == [
+        f"{TASK}: its template can't be written: no such thing"
+    ]
+
+
 def test_the_same_reason_in_many_allocations_is_one_line() -> None:
     ended = TaskState("dead", True, 0, (event("Terminated", "", 1),))
     many = {
