@@ -22,47 +22,6 @@ from generator.environment.telling import Hooks, Notify
 from generator.environment.validation import Validation, Watching
 
 _NAME = r"[a-z0-9][a-z0-9_-]*"
-_VERSION = r"[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?"
-_SHA256 = r"[0-9a-f]{64}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Release:
-    """Which code runs."""
-
-    version: str = setting("Version of the application.", pattern=_VERSION)
-    checksum: str | None = setting(
-        "SHA-256 of the artifact, 64 hexadecimal digits. Where it is null, the manifest that "
-        "`flowrexctl build` left in dist/ gives it.",
-        pattern=_SHA256,
-    )
-    registry: str = setting("Image registry and path before `/flowrex-<job>`, for containers.")
-    digests: Mapping[str, str] = setting(
-        "Image digest (`sha256:…`) of each job, so that a moved tag changes nothing."
-    )
-    history: int = setting("How many release records are kept.", minimum=1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Platform:
-    """Where it runs."""
-
-    region: str = setting("Nomad region.", pattern=_NAME)
-    namespace: str = setting("Nomad namespace.", pattern=_NAME)
-    datacenters: tuple[str, ...] = setting("Datacenters whose nodes may run the jobs.")
-    node_pool: str = setting("Nomad node pool.", pattern=_NAME)
-    node_class: str | None = setting(
-        "Class of the nodes that may run the jobs; null: any. A job's own comes first.",
-        pattern=_NAME,
-    )
-    node_classes: Mapping[str, str] = setting(
-        "Class of the nodes that may run a job, by the job's name."
-    )
-    driver: Literal["docker", "exec", "raw_exec"] = setting("Nomad task driver of every task.")
-    local: bool = setting("True where the servers are `flowrexctl dev`'s, on this machine.")
-    python: str = setting("Interpreter that runs the artifact (exec and raw_exec).")
-    node: str = setting("Node.js program (exec and raw_exec).")
-    nginx: str = setting("nginx program (exec and raw_exec).")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +36,13 @@ class Platform:
     namespace: str = setting("Nomad namespace.", pattern=_NAME)
     datacenters: tuple[str, ...] = setting("Datacenters whose nodes may run the jobs.")
     node_pool: str = setting("Nomad node pool.", pattern=_NAME)
+    node_class: str | None = setting(
+        "Class of the nodes that may run the jobs; null: any. A job's own comes first.",
+        pattern=_NAME,
+    )
+    node_classes: Mapping[str, str] = setting(
+        "Class of the nodes that may run a job, by the job's name."
+    )
     driver: Literal["docker", "exec", "raw_exec"] = setting("Nomad task driver of every task.")
     local: bool = setting("True where the servers are `flowrexctl dev`'s, on this machine.")
     python: str = setting("Interpreter that runs the artifact (exec and raw_exec).")
