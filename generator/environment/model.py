@@ -148,6 +148,10 @@ class Nginx:
     user: str = setting("User of its workers (raw_exec).", pattern=r"[a-z_][a-z0-9_-]*")
     entry_only: bool = setting('True to keep it on nodes whose meta says `entry = "true"`.')
     worker_connections: int = setting("Connections a worker.", minimum=16)
+    api_rate: int = setting(
+        "Requests a minute of one address to the API, on average; 0: any.", minimum=0
+    )
+    api_burst: int = setting("Requests beyond that which it may have at once.", minimum=0)
     upstream_max_fails: int = setting(
         "Failures within upstream_fail_timeout that take an instance out.", minimum=0
     )

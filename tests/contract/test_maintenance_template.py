@@ -57,6 +57,7 @@ def turned_away(consul: ConsulClient, folder: Path) -> bool:
     target = folder / "nginx.conf"
     target.unlink(missing_ok=True)
     names = ("USER", "WORKER_CONNECTIONS", "MAX_FAILS", "FAIL_TIMEOUT", "KEEPALIVE")
+    names += ("API_BURST",)
     names += ("CONNECT_TIMEOUT", "READ_TIMEOUT", "RETRIES", "BODY_LIMIT", "RETRY_AFTER")
     environ = {f"FLOWREX_NGINX_{name}": "1" for name in names}
     networks = {"FLOWREX_NGINX_METRICS_ALLOW": "127.0.0.0/8", "NOMAD_TASK_DIR": str(folder)}

@@ -184,6 +184,15 @@ http {
     tcp_nodelay on;
     client_max_body_size {{ env "FLOWREX_NGINX_BODY_LIMIT" }};
 
+    # As the backend and the frontend write them; images and archives are small already.
+    gzip on;
+    gzip_comp_level 6;
+    gzip_min_length 1024;
+    gzip_proxied any;
+    gzip_vary on;
+    gzip_types application/json application/javascript text/css text/javascript text/plain
+               image/svg+xml;
+
     # Only a request that asks for an upgrade gets one; others keep the connection for the next.
     map $http_upgrade $connection_upgrade {
         default upgrade;
@@ -233,6 +242,23 @@ http {
 {{- end }}
     }
 
+{{- with env "FLOWREX_NGINX_API_RATE" }}
+
+    # How much one address may ask of the API. The operators' own addresses are not counted.
+    geo $counted {
+        default 1;
+{{- range env "FLOWREX_NGINX_OPS_ALLOW" | split " " }}
+        {{ . }} 0;
+{{- end }}
+    }
+    map $counted $limited {
+        1       $binary_remote_addr;
+        default "";
+    }
+    limit_req_zone $limited zone=api:10m rate={{ . }};
+    limit_req_status 429;
+{{- end }}
+
     proxy_http_version 1.1;
     proxy_set_header Upgrade $http_upgrade;
     proxy_set_header Connection $connection_upgrade;
@@ -268,6 +294,10 @@ http {
             if ($turned_away) {
                 return 503;
             }
+{{- with env "FLOWREX_NGINX_API_RATE" }}
+            error_page 429 @too_many;
+            limit_req zone=api burst={{ env "FLOWREX_NGINX_API_BURST" }} nodelay;
+{{- end }}
             proxy_pass http://backend;
             proxy_buffering off;
             proxy_request_buffering off;
@@ -342,6 +372,13 @@ http {
         }
 {{- end }}
 
+        location @too_many {
+            add_header Retry-After 1 always;
+            add_header Cache-Control no-store always;
+            default_type application/json;
+            return 429 '{"detail": "Too many requests"}\n';
+        }
+
         location @maintenance_api {
             add_header Retry-After {{ env "FLOWREX_NGINX_RETRY_AFTER" }} always;
             add_header Cache-Control no-store always;
@@ -362,6 +399,8 @@ NGINX
       }
 
       env {
+        FLOWREX_NGINX_API_BURST          = "10"
+        FLOWREX_NGINX_API_RATE           = "60r/m"
         FLOWREX_NGINX_BODY_LIMIT         = "10M"
         FLOWREX_NGINX_CONNECT_TIMEOUT    = "75s"
         FLOWREX_NGINX_FAIL_TIMEOUT       = "30s"
