@@ -143,10 +143,10 @@ def test_a_new_version_is_tried_beside_the_old_and_takes_over(containers: Contai
     with requests(containers) as failed:
         change = "backend.env.ROLLOUT=1"
         containers.deploy(settings=(change,), expect=9)
-        assert len(containers.engine.containers("backend")) == 2
+        assert len(containers.engine.names("backend")) == 2
         containers.cluster.run("promote", "dev", *containers.words(change), timeout=600)
         eventually(
-            lambda: len(containers.engine.containers("backend")) == 1,
+            lambda: len(containers.engine.names("backend")) == 1,
             within=60,
             what="the old version's end",
         )
