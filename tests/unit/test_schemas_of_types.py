@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from functools import reduce
 from typing import Any, get_args
 
 import pytest
 
+from agents.backup import view
+from agents.backup.catalog import Backup
+from agents.backup.records import Record
 from agents.physical.info import Backup as PhysicalBackup
 from flowrex import errors
 from flowrex.audit.proof import Break
@@ -23,6 +27,7 @@ from generator.lint import Finding
 from generator.migrations import Schema
 from generator.postdeploy import first_day
 from generator.releases import compare
+from generator.render import catalog
 from tests import schemas
 
 LEVELS = [level.word for level in Level]
@@ -36,6 +41,8 @@ WORDS: dict[str, Iterable[str | None]] = {
     "parts $defs server properties origin": (*get_args(binary.Origin), None),
     "parts $defs response properties level": LEVELS,
     "status properties emergency": LEVELS,
+    "render items properties kind": get_args(catalog.Kind),
+    "plan properties jobs items properties kind": get_args(catalog.Kind),
     "plan properties jobs items properties action": get_args(plan.Action),
     "drift properties jobs items properties state": get_args(drift.State),
     "releases-diff properties jobs items properties state": get_args(compare.State),
@@ -84,6 +91,18 @@ def test_the_fields_are_those_of_the_type(place: str) -> None:
 def test_an_artifact_is_printed_without_its_name() -> None:
     fields = {one.name for one in dataclasses.fields(Artifact)} - {"name"}
     assert set(at("parts $defs artifact")["required"]) == fields
+
+
+def test_a_backup_is_as_its_agent_tells_of_it() -> None:
+    record = Record("hold", datetime(2026, 3, 1, tzinfo=UTC), by="anna", text="case 17")
+    backup = Backup("manual_20260301_120000", None, "no manifest", (record,), 9)
+    result = view.whole(backup, [record])
+    answer = {"request": "1", "state": "done", "message": "", "exit_status": 0}
+    assert schemas.wrong({**answer, "result": result}, "backup-show") is None
+    assert set(at("backup-show properties result properties")) == set(result)
+    listed = {**answer, "result": {"backups": [view.line(backup)]}}
+    assert schemas.wrong(listed, "backup-list") is None
+    assert set(at("parts $defs backup properties")) == set(view.line(backup))
 
 
 def test_the_kinds_of_errors_are_named() -> None:
