@@ -23,6 +23,7 @@ from generator.bootstrap.report import State as BootstrapState
 from generator.checks import model
 from generator.dev import down, status, supervise
 from generator.dev.servers import binary
+from generator.images.manifest import Built, Manifest
 from generator.lint import Finding
 from generator.migrations import Schema
 from generator.postdeploy import first_day
@@ -65,6 +66,8 @@ FIELDS: dict[str, tuple[type, set[str]]] = {
     "evidence-tests": (evidence.Tests, {"exit_status"}),
     "evidence-vulnerabilities": (evidence.Vulnerabilities, {"exit_status"}),
     "audit-verify properties breaks items": (Break, set()),
+    "build oneOf 2": (Manifest, set()),
+    "build oneOf 2 properties images additionalProperties": (Built, set()),
     "dev-up properties servers items": (supervise.Started, set()),
     "dev-status properties servers items": (status.ServerStatus, set()),
 }
@@ -73,7 +76,8 @@ FIELDS: dict[str, tuple[type, set[str]]] = {
 def at(place: str) -> Any:
     """Return what stands at a place in a schema."""
     name, *path = place.split()
-    return reduce(lambda found, key: found[key], path, schemas.published()[name])
+    steps = (int(key) if key.isdigit() else key for key in path)
+    return reduce(lambda found, step: found[step], steps, schemas.published()[name])
 
 
 @pytest.mark.parametrize("place", WORDS)

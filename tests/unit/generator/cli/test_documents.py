@@ -27,6 +27,9 @@ from generator.checks import edges
 from generator.checks.model import Looked
 from generator.emergency import book
 from generator.environment import Environment
+from generator.images import build as images
+from generator.images import builder
+from generator.images.manifest import Built, Manifest
 from generator.postdeploy import checklist, first_day, readings
 from generator.preflight import stops
 from tests import schemas
@@ -205,6 +208,16 @@ class TestBuild:
 
     def test_that_is_pushed(self, document: Document) -> None:
         assert document("build", "--push", "prod")["frontend"]["uploaded"] is True
+
+    def test_of_images(self, document: Document, monkeypatch: pytest.MonkeyPatch) -> None:
+        app = Built("registry/app:1.0.0", "sha256:1", 9)
+        made = Manifest("1.0.0", "registry", None, {"app": app})
+        monkeypatch.setattr(builder, "find", lambda *_: None)
+        monkeypatch.setattr(images, "build", lambda *_, **__: made)
+        monkeypatch.setattr(images, "push", lambda *_, **__: made.pushed({"app": "sha256:2"}))
+        assert document("build", "--images", "prod")["images"]["app"]["digest"] is None
+        pushed = document("build", "--images", "prod", "--push", "prod")
+        assert pushed["images"]["app"]["digest"] == "sha256:2"
 
     def test_of_the_agent(self, document: Document) -> None:
         kinds = [one["kind"] for one in document("build", "--agent")["packages"]]
