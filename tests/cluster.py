@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests import schemas
+
 ROOT = Path(__file__).resolve().parent.parent
 FLOWREXCTL = Path(sys.executable).with_name("flowrexctl")
 
@@ -99,8 +101,11 @@ class Cluster:
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def document(self, *arguments: str, expect: int | tuple[int, ...] = 0) -> Any:
-        """Run flowrexctl with --json and return its document."""
-        return json.loads(self.run(*arguments, "--json", expect=expect).stdout)
+        """Run flowrexctl with --json and return its document, which has to fit its schema."""
+        document = json.loads(self.run(*arguments, "--json", expect=expect).stdout)
+        wrong = schemas.wrong_of(document, arguments)
+        assert wrong is None, f"flowrexctl {' '.join(arguments)}: {wrong}\n{document}"
+        return document
 
     def get(self, path: str, timeout: float = 10) -> Any:
         """Ask the platform through nginx."""

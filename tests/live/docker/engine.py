@@ -84,10 +84,14 @@ class Engine:
         assert done.returncode == expect, f"{arguments}: {done.returncode}\n{done.stderr}"
         return done.stdout.strip()
 
-    def containers(self, task: str = "") -> list[dict[str, Any]]:
-        """Return what podman tells of the containers that run, or of one task's."""
+    def names(self, task: str = "") -> list[str]:
+        """Return the names of the containers that run, or of one task's."""
         names = self.podman("ps", "--format", "{{.Names}}").split()
-        wanted = [name for name in names if name.startswith(f"{task}-" if task else "")]
+        return [name for name in names if name.startswith(f"{task}-" if task else "")]
+
+    def containers(self, task: str = "") -> list[dict[str, Any]]:
+        """Return what podman tells of them; none may end meanwhile."""
+        wanted = self.names(task)
         found: list[dict[str, Any]] = json.loads(self.podman("inspect", *wanted)) if wanted else []
         return found
 

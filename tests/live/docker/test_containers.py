@@ -141,11 +141,12 @@ def test_an_image_says_what_it_is_and_lets_nobody_become_root(
 
 def test_a_new_version_is_tried_beside_the_old_and_takes_over(containers: Containers) -> None:
     with requests(containers) as failed:
-        containers.deploy(settings=("backend.env.ROLLOUT=1",), expect=9)
-        assert len(containers.engine.containers("backend")) == 2
-        containers.cluster.run("promote", "dev", timeout=600)
+        change = "backend.env.ROLLOUT=1"
+        containers.deploy(settings=(change,), expect=9)
+        assert len(containers.engine.names("backend")) == 2
+        containers.cluster.run("promote", "dev", *containers.words(change), timeout=600)
         eventually(
-            lambda: len(containers.engine.containers("backend")) == 1,
+            lambda: len(containers.engine.names("backend")) == 1,
             within=60,
             what="the old version's end",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,19 @@ from generator.cli import context, main
 from generator.environment import Environment, load
 from generator.render import RenderedJob
 from generator.render.catalog import JOBS
+from tests.unit.generator.cli.printed import as_published
 from tests.unit.generator.cli.rollout import OLD, Vault
 from tests.unit.generator.cli.running import Flowrexctl, Run
 from tests.unit.generator.rolling import Rig, rendered, spec
 
 ROOT = Path(__file__).parents[4]
+
+
+@pytest.fixture(autouse=True)
+def published(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever a verb prints with --json is as docs/schemas says."""
+    with as_published(monkeypatch):
+        yield
 
 
 @pytest.fixture

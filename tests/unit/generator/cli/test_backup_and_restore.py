@@ -28,6 +28,10 @@ GOOD = {
     "held": False,
     "verified_at": "2026-03-01T03:00:00+00:00",
     "drilled_at": None,
+    "reason": "scheduled",
+    "node": "n1",
+    "schema_revision": "0007",
+    "problem": None,
 }
 YOUNG = {
     **GOOD,
@@ -67,7 +71,8 @@ class Agent:
                 return "done", "", {"name": name, "good": name != "broken", "text": "read"}
             case "show":
                 record = {"at": "t", "kind": "verified", "text": "read", "good": True}
-                return "done", "", {**GOOD, "records": [record]}
+                record |= {"by": "schedule", "details": {}}
+                return "done", "", {**GOOD, "manifest": None, "records": [record]}
             case _:
                 return "done", "", {"name": name}
 
@@ -165,6 +170,23 @@ def test_what_is_no_good_is_exit_5(flowrexctl: Flowrexctl, verb: str) -> None:
     assert "broken is NOT GOOD" in done.out
     document = flowrexctl("backup", verb, "dev", "broken", "--json").document
     assert document["exit_status"] == 5
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list", "dev"),
+        ("show", "dev"),
+        ("verify", "dev", "fine"),
+        ("drill", "dev", "fine"),
+        ("hold", "dev", "b1", "--why", "case 17"),
+        ("release", "dev", "b1", "--why", "case 17"),
+    ],
+)
+def test_a_document_has_the_agents_answer(flowrexctl: Flowrexctl, words: tuple[str, ...]) -> None:
+    document = flowrexctl("backup", *words, "--json").document
+    assert (document["state"], document["exit_status"]) == ("done", 0)
+    assert document["result"]
 
 
 @pytest.mark.parametrize("verb", ["hold", "release"])

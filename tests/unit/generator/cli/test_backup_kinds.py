@@ -24,12 +24,19 @@ PHYSICAL = {
     "label": LABEL,
     "name": LABEL,
     "kind": "full",
+    "started": "2026-03-01T02:30:00+00:00",
     "stopped": "2026-03-01T02:35:00+00:00",
+    "first_wal": "00A",
+    "last_wal": "00B",
+    "first_lsn": "0/2000028",
+    "last_lsn": "0/2000100",
     "size": 5_000_000,
     "stored": 2048,
+    "prior": None,
     "error": False,
     "hold": None,
     "drilled": None,
+    "marks": {},
     "seconds": 1.5,
 }
 SNAPSHOT = {**GOOD, "of": "vault"}
@@ -165,6 +172,7 @@ def test_each_kind_is_asked_for_and_shown(
     assert done.status == 0, done.err
     assert agent.did(kind) == [arguments]
     assert out in done.out
+    assert flowrexctl("backup", verb, "dev", *options, "--json").document["result"]
 
 
 def test_one_broken_snapshot_is_exit_5_and_named(flowrexctl: Flowrexctl) -> None:
