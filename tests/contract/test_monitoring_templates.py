@@ -192,7 +192,7 @@ def test_without_receivers_alertmanager_takes_its_configuration_all_the_same(
 ) -> None:
     target = tmp_path / "alertmanager.yml"
     document = yaml.safe_load(render("alertmanager.yml.ctmpl", target, NOBODY))
-    assert document["receivers"] == [{"name": "people"}]
+    assert document["receivers"] == [{"name": "nobody"}, {"name": "people"}]
     check("amtool", "check-config", target)
 
 
@@ -203,7 +203,8 @@ def test_receivers_are_told_with_secrets_of_vault(tmp_path: Path) -> None:
         flags = (f"-vault-addr={address}", "-vault-renew-token=false", "-vault-retry-attempts=1")
         text = render("alertmanager.yml.ctmpl", target, {**EVERYBODY, "VAULT_TOKEN": "t"}, *flags)
     document = yaml.safe_load(text)
-    (receiver,) = document["receivers"]
+    nobody, receiver = document["receivers"]
+    assert nobody == {"name": "nobody"}, "what fires always goes there"
     assert [one["url"] for one in receiver["webhook_configs"]] == [WEBHOOK]
     assert [one["to"] for one in receiver["email_configs"]] == ["ann@example.com, bob@example.com"]
     assert document["global"]["smtp_auth_password"] == password
