@@ -214,7 +214,9 @@ def test_receivers_are_told_with_secrets_of_vault(tmp_path: Path) -> None:
 def test_the_levels_are_repeated_as_soon_as_somebody_has_to_act(tmp_path: Path) -> None:
     document = yaml.safe_load(render("alertmanager.yml.ctmpl", tmp_path / "a.yml", NOBODY))
     route = document["route"]
-    said = {one["matchers"][0]: one["repeat_interval"] for one in route["routes"]}
+    nobody, *levels = route["routes"]
+    assert (nobody["matchers"], nobody["receiver"]) == (['level="none"'], "nobody")
+    said = {one["matchers"][0]: one["repeat_interval"] for one in levels}
     # docs/incident-response.md: at once, 15 minutes, one hour; the rest the next day.
     assert said == {'level="P0"': "5m", 'level="P1"': "15m", 'level="P2"': "1h"}
     assert route["repeat_interval"] == "24h"

@@ -13,7 +13,7 @@ from tests.cluster import Cluster, copy_project, running
 from tests.live.docker import engine
 from tests.live.docker.engine import BASE, Engine
 
-PORT_BASE = int(os.environ.get("FLOWREX_TEST_DOCKER_PORT_BASE", "28000"))
+PORT_BASE = int(os.environ.get("FLOWREX_TEST_DOCKER_PORT_BASE", "16000"))
 # What watches the platform brings images that are made elsewhere.
 _OFF = ("node_exporter", "postgres_exporter", "redis_exporter", "nginx_exporter")
 _SETTINGS = (
