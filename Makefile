@@ -60,7 +60,7 @@ frontend-check: $(FRONTEND_STAMP) ## Types and tests of the frontend
 
 .PHONY: test
 test: setup-load check frontend-check ## Everything: checks, contract and live tests on clusters of their own
-	@$(BIN)/pytest -n 2 --dist loadgroup tests/contract tests/live
+	@$(BIN)/pytest -n 2 --dist loadfile tests/contract tests/live
 	@$(BIN)/pytest -q -n 2 -m ci tests/faults
 
 .PHONY: faults

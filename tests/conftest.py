@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 # A busy machine is no mistake of the code: no example has to be quick.
 settings.register_profile("flowrex", deadline=None)
 settings.load_profile("flowrex")
 
-_HERE = Path(__file__).parent
 # Folders whose files share more than a cluster: machines by name, or the engine of containers.
-_TOGETHER = ("live/agent", "live/docker")
+_TOGETHER = ("tests/live/agent/", "tests/live/docker/")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what one process runs where several do, with --dist loadgroup."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item.path)))
+class ByServers(LoadScopeScheduling):
+    """Gives one process all that shares servers, which are started once: a file, or a folder."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((one for one in _TOGETHER if file.startswith(one)), file)
 
 
-def _group(path: Path) -> str:
-    """Return the folder or the file that a test belongs to: its servers are started once."""
-    name = path.relative_to(_HERE).as_posix()
-    return next((one for one in _TOGETHER if name.startswith(f"{one}/")), name)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Take the place of xdist's own --dist loadfile, which knows no folders."""
+    return ByServers(config, log) if config.getvalue("dist") == "loadfile" else None
