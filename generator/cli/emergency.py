@@ -119,7 +119,8 @@ def off(
     seen = run.look(desk)
     if not seen.standing.emergency.active and seen.standing.index:
         output.say("There is no emergency; nothing was changed.")
-        _finish(seen, as_json)
+        # Who has not heard of it is nothing to wait for.
+        _finish(seen, as_json, status=0)
         return
     left = book.read(desk.consul)
     output.say(emergency_view.standing(seen.standing))
@@ -255,12 +256,13 @@ def _shown(work: Callable[[], Response], as_json: bool) -> Response:
         raise
 
 
-def _finish(response: Response, as_json: bool) -> None:
+def _finish(response: Response, as_json: bool, *, status: int | None = None) -> None:
     from generator.cli import emergency_view
     from generator.emergency.run import response_document
 
     if as_json:
-        status = _NOT_ACKNOWLEDGED if response.lacking and response.standing.index else 0
+        if status is None:
+            status = _NOT_ACKNOWLEDGED if response.lacking and response.standing.index else 0
         output.emit({**response_document(response), "exit_status": status})
         return
     output.show(emergency_view.standing(response.standing))

@@ -282,6 +282,15 @@ def test_off_is_an_explicit_document_and_waits_for_everybody(
     assert value(rig).at
 
 
+def test_off_where_there_is_no_emergency_is_done_whoever_has_not_heard(
+    flowrexctl: Flowrexctl, rig: Rig
+) -> None:
+    put(rig, '{"level": "off", "reason": "r", "by": "ann", "at": ""}')
+    done = flowrexctl("off", "dev", "--reason", "x", "--json")
+    assert (done.status, done.document["exit_status"]) == (0, 0)
+    assert "There is no emergency" in done.err
+
+
 def test_off_does_not_end_what_was_switched_on_since_it_was_shown(
     flowrexctl: Flowrexctl, rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
