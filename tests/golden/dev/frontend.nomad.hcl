@@ -105,7 +105,7 @@ job "frontend" {
 
       config {
         command = "/usr/bin/node"
-        args    = [ "${NOMAD_TASK_DIR}/frontend/server/main.js" ]
+        args    = ["${NOMAD_TASK_DIR}/frontend/server/main.js"]
       }
 
       env {

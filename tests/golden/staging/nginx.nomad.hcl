@@ -85,8 +85,8 @@ job "nginx" {
       }
 
       config {
-        command = "/bin/sh"
-        args    = ["-c", "rm -f ../alloc/nginx.sock; exec \"$0\" \"$@\"", "/usr/sbin/nginx", "-e", "stderr", "-c", "${NOMAD_TASK_DIR}/nginx.conf", "-g", "daemon off;"]
+        command         = "/bin/sh"
+        args            = ["-c", "rm -f ../alloc/nginx.sock; exec \"$0\" \"$@\"", "/usr/sbin/nginx", "-e", "stderr", "-c", "${NOMAD_TASK_DIR}/nginx.conf", "-g", "daemon off;"]
         work_dir        = "/local"
         image           = "registry.flowrex.app/flowrex-nginx:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
         readonly_rootfs = true
@@ -436,8 +436,8 @@ NGINX
       kill_timeout = "30s"
 
       config {
-        command = "/bin/sh"
-        args    = ["-c", "exec \"$0\" \"$@\"", "/usr/sbin/nginx", "-e", "stderr", "-c", "${NOMAD_TASK_DIR}/nginx.conf", "-g", "daemon off;"]
+        command         = "/bin/sh"
+        args            = ["-c", "exec \"$0\" \"$@\"", "/usr/sbin/nginx", "-e", "stderr", "-c", "${NOMAD_TASK_DIR}/nginx.conf", "-g", "daemon off;"]
         work_dir        = "/local"
         image           = "registry.flowrex.app/flowrex-nginx:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
         ports           = ["http"]
