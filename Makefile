@@ -60,8 +60,13 @@ frontend-check: $(FRONTEND_STAMP) ## Types and tests of the frontend
 
 .PHONY: test
 test: setup-load check frontend-check ## Everything: checks, contract and live tests on clusters of their own
-	@$(BIN)/pytest -n 2 --dist loadfile tests/contract tests/live
+	@$(BIN)/pytest -q -n 2 --dist loadfile tests/contract
+	@$(BIN)/pytest -m "not more" tests/live
 	@$(BIN)/pytest -q -n 2 -m ci tests/faults
+
+.PHONY: test-more
+test-more: setup-load ## Containers, three servers that die, every kind of failure: the longer live tests
+	@$(BIN)/pytest -m more tests/live
 
 .PHONY: faults
 faults: setup-load ## Kill, cut off and lie to what must lose nothing, and look whether it did

@@ -182,9 +182,6 @@ def running(
         more: more variables for each flowrexctl.
     """
     reused = os.environ.get("FLOWREX_TEST_CLUSTER")
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
-    if reused and worker != "gw0":
-        reused += f"-{worker}"
     folder = Path(reused) if reused else Path(tempfile.mkdtemp(prefix="flowrex-cluster-"))
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)  # PostgreSQL runs as a user of its own

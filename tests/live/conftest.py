@@ -11,26 +11,23 @@ import pytest
 from tests.cluster import Cluster, running
 
 PORT_BASE = int(os.environ.get("FLOWREX_TEST_PORT_BASE", "24000"))
-_PORTS = 2000
 _HERE = Path(__file__).parent
+# What needs more than the one cluster, or its time again: `make test-more`.
+_MORE = ("docker/", "fleet/", "test_diagnoses.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(_HERE):
             item.add_marker(pytest.mark.live)
-
-
-def _port_base() -> int:
-    """Return this process's own ports, where the tests are run by several."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
-    return PORT_BASE + _PORTS * int(worker.removeprefix("gw"))
+            if item.path.relative_to(_HERE).as_posix().startswith(_MORE):
+                item.add_marker(pytest.mark.more)
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """The cluster. That it can't be had is an error, never a skip."""
-    with running(_port_base(), nodes=2) as running_cluster:
+    with running(PORT_BASE, nodes=2) as running_cluster:
         yield running_cluster
 
 
