@@ -59,7 +59,7 @@ def test_a_release_is_watched(cluster: Cluster) -> None:
         every=3,
         what="a look that finds nothing wrong",
     )
-    looks = watch(cluster, "--for", "1d", "--every", "2s", lines=2)
+    looks = watch(cluster, "--for", "24h", "--every", "2s", lines=2)
     assert [one["name"] for one in looks[0]["looks"]][:5] == [
         "errors", "latency", "memory", "pool", "trades",
     ]  # fmt: skip
