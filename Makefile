@@ -65,7 +65,7 @@ test: setup-load check frontend-check ## Everything: checks, contract and live t
 	@$(BIN)/pytest -q -n 2 -m ci tests/faults
 
 .PHONY: test-more
-test-more: setup-load ## Containers, three servers that die, every kind of failure: the longer live tests
+test-more: setup-load ## The longer live tests: containers, three servers that die, every kind of failure
 	@$(BIN)/pytest -m more tests/live
 
 .PHONY: faults

@@ -12,8 +12,15 @@ from tests.cluster import Cluster, running
 
 PORT_BASE = int(os.environ.get("FLOWREX_TEST_PORT_BASE", "24000"))
 _HERE = Path(__file__).parent
-# What needs more than the one cluster, or its time again: `make test-more`.
-_MORE = ("docker/", "fleet/", "test_diagnoses.py")
+# What needs more than the one cluster, or much of its time: `make test-more`.
+_MORE = (
+    "docker/",
+    "fleet/",
+    "physical/",
+    "test_agent_job.py",
+    "test_diagnoses.py",
+    "test_frontend.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
