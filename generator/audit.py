@@ -118,8 +118,7 @@ def _carry(consul: ConsulClient, record: Record) -> None:
         record.environment,
         record.verb,
         record.outcome,
-        actor=str(record.holder.get("who")),
-        source=str(record.holder.get("host")),
+        by=f"{record.holder.get('who')}@{record.holder.get('host')}",
         detail={
             "change": record.id,
             "reason": record.reason,

@@ -179,14 +179,12 @@ def record(consul: ConsulClient, environment: str, proof: Tests | Vulnerabilitie
         proof: what was found.
     """
     kind: Kind = "tests" if isinstance(proof, Tests) else "vulnerabilities"
-    who, _, host = proof.by.partition("@")
     outbox.leave(
         consul,
         environment,
         f"evidence {kind}",
         "done",
-        actor=who,
-        source=host,
+        by=proof.by,
         detail={"proof": json.dumps(asdict(proof))},
     )
     consul.kv_put(keys.evidence(environment, kind, proof.subject), json.dumps(asdict(proof)))

@@ -107,22 +107,21 @@ def make(kind: Kind, arguments: Mapping[str, str]) -> Request:
 def post(desk: Desk, node: str, request: Request) -> None:
     """Write a request, and forget those that are over for long."""
     _prune(desk.consul, node, datetime.now(UTC))
-    if not desk.consul.kv_put(keys.request(node, request.id), request.encode(), cas=0):
-        raise FlowrexError(f"the request's id {request.id} exists already")
-    who, _, host = request.by.partition("@")
+    # First, as for every change: what is not recorded is not asked.
     outbox.leave(
         desk.consul,
         desk.environment,
         f"backup {request.kind}",
         "asked",
-        actor=who,
-        source=host,
+        by=request.by,
         detail={
             "request": request.id,
             "node": node,
             "arguments": json.dumps(dict(request.arguments)),
         },
     )
+    if not desk.consul.kv_put(keys.request(node, request.id), request.encode(), cas=0):
+        raise FlowrexError(f"the request's id {request.id} exists already")
 
 
 def follow(desk: Desk, node: str, request: Request) -> Answer:

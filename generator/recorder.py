@@ -165,8 +165,7 @@ class Recorder:
             record.environment,
             record.kind,
             "begun" if record.ended is None else record.outcome,
-            actor=str(record.holder.get("who")),
-            source=str(record.holder.get("host")),
+            by=record.who,
             detail={
                 "release": record.id,
                 "version": record.version,

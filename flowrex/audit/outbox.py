@@ -67,8 +67,7 @@ def leave(
     verb: str,
     outcome: str,
     *,
-    actor: str,
-    source: str,
+    by: str,
     detail: Mapping[str, Detail],
 ) -> None:
     """Leave an entry for the agents to take.
@@ -78,19 +77,19 @@ def leave(
         environment: what was changed.
         verb: as it is typed.
         outcome: `begun`, or how it ended.
-        actor: who.
-        source: the machine.
+        by: the person and the machine, as `who@host`.
         detail: what else matters; None is left out.
 
     Raises:
         ServerUnreachable: it is not written.
     """
     now = datetime.now(UTC)
+    who, _, host = by.partition("@")
     entry = Entry(
         id=f"{now:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}",
         at=now.isoformat(timespec="microseconds"),
-        actor=actor,
-        source=source,
+        actor=who,
+        source=host,
         environment=environment,
         verb=verb,
         outcome=outcome,

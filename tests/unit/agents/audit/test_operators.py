@@ -35,8 +35,7 @@ def leave(consul: FakeConsul, context: Context, verb: str) -> None:
         environment,
         verb,
         "done",
-        actor="kim",
-        source="desk",
+        by="kim@desk",
         detail={},
     )
 

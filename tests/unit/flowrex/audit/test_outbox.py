@@ -20,7 +20,7 @@ def consul() -> ConsulClient:
 
 
 def leave(consul: ConsulClient, **detail: str | None) -> None:
-    outbox.leave(consul, "prod", "emergency off", "done", actor="kim", source="desk", detail=detail)
+    outbox.leave(consul, "prod", "emergency off", "done", by="kim@desk", detail=detail)
 
 
 def test_an_entry_is_read_as_a_record_of_the_trail(consul: ConsulClient) -> None:
