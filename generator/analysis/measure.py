@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from generator.analysis.judge import Sample
 from generator.prometheus import Prometheus
 
-_REQUESTS = "http_requests_total"
+REQUESTS = "http_requests_total"
+FAILED = 'status=~"5.."'
 _DURATION = "http_request_duration_seconds_bucket"
 _MOST_SERIES = 5
 
@@ -23,14 +24,43 @@ def sample(prometheus: Prometheus, job: str, *, canary: bool, window_s: float) -
         window_s: seconds up to now that count.
     """
     chosen = f'job="{job}", canary="{str(canary).lower()}"'
-    window = f"[{max(1, round(window_s))}s]"
-    requests = prometheus.number(f"sum(increase({_REQUESTS}{{{chosen}}}{window}))")
-    errors = prometheus.number(f'sum(increase({_REQUESTS}{{{chosen}, status=~"5.."}}{window}))')
-    p95_s = prometheus.number(
-        f"histogram_quantile(0.95, sum by (le) (rate({_DURATION}{{{chosen}}}{window})))"
+    return Sample(
+        increase(prometheus, REQUESTS, chosen, window_s),
+        increase(prometheus, REQUESTS, f"{chosen}, {FAILED}", window_s),
+        quantile(prometheus, 0.95, chosen, window_s),
     )
-    known = p95_s is not None and math.isfinite(p95_s)
-    return Sample(requests or 0.0, errors or 0.0, p95_s if known else None)
+
+
+def increase(prometheus: Prometheus, name: str, chosen: str, window_s: float) -> float:
+    """Return by how much counters have grown, all together.
+
+    Args:
+        prometheus: who has seen it.
+        name: of the counters.
+        chosen: which of them, by their labels.
+        window_s: seconds up to now that count.
+    """
+    return prometheus.number(f"sum(increase({name}{{{chosen}}}{_window(window_s)}))") or 0.0
+
+
+def quantile(prometheus: Prometheus, share: float, chosen: str, window_s: float) -> float | None:
+    """Return the seconds within which a share of the requests was answered; None if too few were.
+
+    Args:
+        prometheus: who has seen it.
+        share: from 0 to 1.
+        chosen: which instances, by their labels.
+        window_s: seconds up to now that count.
+    """
+    found = prometheus.number(
+        f"histogram_quantile({share}, sum by (le) "
+        f"(rate({_DURATION}{{{chosen}}}{_window(window_s)})))"
+    )
+    return found if found is not None and math.isfinite(found) else None
+
+
+def _window(window_s: float) -> str:
+    return f"[{max(1, round(window_s))}s]"
 
 
 def against(prometheus: Prometheus, queries: Mapping[str, str]) -> dict[str, list[str]]:

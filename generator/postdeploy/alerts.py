@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from generator import prometheus
 from generator.checks.model import Finding, Ground, failed, passed
+from generator.prometheus import Prometheus
 
 SERVICE = "alertmanager"
 # Fires always (consul-templates/alerts.yml), so that its way can be looked at.
 ALWAYS = "AlertsArrive"
 
 
+def firing(asked: Prometheus) -> list[str]:
+    """Return the names of the alerts that fire, that one included."""
+    found = asked.query('ALERTS{alertstate="firing"}')
+    return sorted({str(one.labels.get("alertname", "?")) for one in found})
+
+
 def look(ground: Ground) -> Finding:
     """Ask Prometheus what fires, and each Alertmanager whether it has heard of it."""
-    firing = prometheus.find(ground.consul, ground.fetch).query('ALERTS{alertstate="firing"}')
-    names = sorted({one.labels.get("alertname", "?") for one in firing})
+    names = firing(prometheus.find(ground.consul, ground.fetch))
     wrong = [f"{name} fires" for name in names if name != ALWAYS]
     if ALWAYS not in names:
         wrong.append(f"{ALWAYS}, which fires always, does not: the rules are not evaluated")
