@@ -19,9 +19,7 @@ COPY ${ARTIFACT} /artifact.tar.gz
 RUN here="cp$(python3 -c 'import sys; print("%d%d" % sys.version_info[:2])')"; \
     case "${PYTHON}" in "$here"-*) ;; \
     *) echo "the artifact is for ${PYTHON}, and this base has $here" >&2; exit 1 ;; esac; \
-    mkdir /opt/flowrex && tar -xzf /artifact.tar.gz -C /opt/flowrex --no-same-owner && \
-    # Compiled here, for nothing can be written there; by content, so that no time is in it.
-    python3 -m compileall -q --invalidation-mode unchecked-hash /opt/flowrex
+    mkdir /opt/flowrex && tar -xzf /artifact.tar.gz -C /opt/flowrex --no-same-owner
 
 # From nothing, so that what was removed from the base is gone, and not only hidden.
 FROM scratch

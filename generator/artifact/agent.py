@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowrex.errors import ConfigurationError
-from generator.artifact import archive, deb, made
+from generator.artifact import archive, bytecode, deb, made
 from generator.artifact.inputs import Inputs, source_date, version_of
 from generator.artifact.made import Artifact
 from generator.artifact.packages import Installer, pip_install, python_tag, site_packages
@@ -104,21 +104,26 @@ def build(
 
     Raises:
         UsageError: the version is no version.
-        ConfigurationError: sources or the lock are missing or wrong.
+        ConfigurationError: sources or the lock are missing or wrong, or a source is no Python.
         ServerUnreachable: the packages can't be fetched.
     """
     version_of(version)
     mtime_s = source_date(environ)
     site = site_packages(root / INPUTS.lock, cache, install)
-    entries = [
-        *INPUTS.entries(root, f"{HOME}/"),
-        *(entry for entry in archive.tree(site, _SITE) if not entry.name.startswith(_UNUSED)),
-        archive.Entry(PROGRAM[1:], root / "agents/systemd/launcher", executable=True),
-    ]
+    sources = INPUTS.entries(root, f"{HOME}/")
+    packages = archive.tree(site, _SITE, bytecode=True)
     revision = INPUTS.revision(root)
     with made.folder(root) as dist, tempfile.TemporaryDirectory(prefix="flowrex-agent-") as name:
-        _installed(root, Path(name))
-        placed = _placed(Path(name))
+        laid, scratch = Path(name, "laid"), Path(name, "compiled")
+        _installed(root, laid)
+        placed = _placed(laid)
+        scratch.mkdir()
+        entries = [
+            *sources,
+            *bytecode.compiled(sources, scratch),
+            *(entry for entry in packages if not entry.name.startswith(_UNUSED)),
+            archive.Entry(PROGRAM[1:], root / "agents/systemd/launcher", executable=True),
+        ]
         placed.append(
             archive.Entry("usr/bin/flowrex-agent", root / "agents/systemd/command", executable=True)
         )

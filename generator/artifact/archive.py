@@ -15,8 +15,8 @@ from flowrex.files import replacing
 # Before this, some formats can't tell the time; it means "no time".
 EPOCH_S = 315532800
 _LEVEL = 6
-_SKIPPED_FOLDERS = frozenset({"__pycache__"})
-_SKIPPED_SUFFIXES = frozenset({".pyc", ".pyo", ".orig", ".rej", ".swp"})
+_BYTECODE = "__pycache__"
+_SKIPPED_SUFFIXES = frozenset({".orig", ".rej", ".swp"})
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,19 @@ class Entry:
     executable: bool
 
 
-def tree(folder: Path, prefix: str, *, hidden: bool = False) -> list[Entry]:
+def tree(folder: Path, prefix: str, *, hidden: bool = False, bytecode: bool = False) -> list[Entry]:
     """Return a folder's files, without bytecode, hidden files and editors' leftovers.
 
     Args:
         folder: the folder.
         prefix: its path in the archive; empty where its files are at the top.
         hidden: True to take all files, since a tool wrote them and nobody edits there.
+        bytecode: True to take Python's, since it was made for the archive.
     """
     entries = []
     for path in folder.rglob("*"):
         relative = path.relative_to(folder)
-        if not path.is_file() or (_skipped(relative) and not hidden):
+        if not path.is_file() or (_skipped(relative, bytecode) and not hidden):
             continue
         name = f"{prefix}/{relative.as_posix()}" if prefix else relative.as_posix()
         entries.append(Entry(name, path, bool(path.stat().st_mode & 0o100)))
@@ -108,9 +109,10 @@ def _folders(names: Iterable[str]) -> list[str]:
     return sorted(folders)
 
 
-def _skipped(relative: Path) -> bool:
+def _skipped(relative: Path, bytecode: bool) -> bool:
     return (
-        any(part in _SKIPPED_FOLDERS or part.startswith(".") for part in relative.parts)
+        any(part.startswith(".") for part in relative.parts)
+        or (not bytecode and (_BYTECODE in relative.parts or relative.suffix in (".pyc", ".pyo")))
         or relative.suffix in _SKIPPED_SUFFIXES
         or relative.name.endswith("~")
     )

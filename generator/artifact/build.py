@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from generator.artifact import archive, made
+from generator.artifact import archive, bytecode, made
 from generator.artifact.inputs import Inputs, source_date, version_of
 from generator.artifact.made import Artifact
 from generator.artifact.packages import Installer, pip_install, site_packages
@@ -35,14 +36,16 @@ def build(
 
     Raises:
         UsageError: the version is no version.
-        ConfigurationError: sources or the lock are missing or wrong.
+        ConfigurationError: sources or the lock are missing or wrong, or a source is no Python.
         ServerUnreachable: the packages can't be fetched.
     """
     version_of(version)
     mtime_s = source_date(environ)
     entries = INPUTS.entries(root)
-    entries += archive.tree(site_packages(root / INPUTS.lock, cache, install), "site-packages")
+    site = site_packages(root / INPUTS.lock, cache, install)
     revision = INPUTS.revision(root)
-    with made.folder(root) as dist:
+    with made.folder(root) as dist, tempfile.TemporaryDirectory(prefix="flowrex-app-") as scratch:
+        entries += bytecode.compiled(entries, Path(scratch))
+        entries += archive.tree(site, "site-packages", bytecode=True)
         path = dist / f"flowrex-app-{version}.tar.gz"
         return made.write("app", version, path, entries, revision=revision, mtime_s=mtime_s)

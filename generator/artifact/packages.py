@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flowrex.errors import ConfigurationError, ServerUnreachable
+from generator.artifact.bytecode import compile_folder
 
 # What differs from one installation to the next, and nothing needs at run time. Scripts in bin/
 # name the interpreter that installed them.
@@ -76,7 +77,7 @@ def pip_install(lock: Path, target: Path) -> None:
 
 
 def site_packages(lock: Path, cache: Path, install: Installer = pip_install) -> Path:
-    """Return the folder with the lock's packages; it is installed the first time only.
+    """Return the folder with the lock's packages, compiled; it is made the first time only.
 
     Args:
         lock: the requirements file with hashes.
@@ -96,7 +97,7 @@ def site_packages(lock: Path, cache: Path, install: Installer = pip_install) -> 
             hint="`make lock` writes it from setup.cfg.",
         ) from error
     key = hashlib.sha256(content).hexdigest()[:24]
-    folder = cache / f"{key}-{python_tag()}"
+    folder = cache / f"{key}-{python_tag()}-compiled"
     if folder.is_dir():
         return folder
     try:
@@ -112,6 +113,8 @@ def site_packages(lock: Path, cache: Path, install: Installer = pip_install) -> 
         fresh.mkdir()
         install(lock, fresh)
         _normalise(fresh)
+        # What a package has that is no Python of this version, nobody can import either.
+        compile_folder(fresh)
         try:
             fresh.rename(folder)
         except OSError:

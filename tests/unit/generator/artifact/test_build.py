@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tarfile
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 from flowrex.errors import ConfigurationError, ServerUnreachable, UsageError
 from generator.artifact import Artifact, build
 from generator.artifact.packages import python_tag
+
+TAG = sys.implementation.cache_tag
 
 
 class Pip:
@@ -59,10 +62,16 @@ def test_it_holds_the_application_and_its_packages_and_nothing_else(
 ) -> None:
     assert names(make(root, tmp_path / "cache")) == {
         "app",
+        "app/__pycache__",
+        f"app/__pycache__/main.{TAG}.pyc",
         "app/main.py",
         "flowrex",
+        "flowrex/__pycache__",
+        f"flowrex/__pycache__/errors.{TAG}.pyc",
         "flowrex/errors.py",
         "site-packages",
+        "site-packages/__pycache__",
+        f"site-packages/__pycache__/fake.{TAG}.pyc",
         "site-packages/fake.py",
         "site-packages/fake-1.0.dist-info",
         "site-packages/fake-1.0.dist-info/METADATA",
