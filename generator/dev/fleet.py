@@ -15,6 +15,7 @@ from generator.dev import (
     agent,
     consul,
     nomad,
+    nomad_config,
     postgres,
     postgres_install,
     postgres_settings,
@@ -194,10 +195,10 @@ def vault_server(layout: Layout, binary: Path, version: str, plugins: Path | Non
 def nomad_agent(layout: Layout, node: Node, binary: Path, version: str) -> Server:
     """Return a node's Nomad."""
     return Server(
-        name=nomad.name(node),
+        name=nomad_config.name(node),
         port=node.nomad_http,
         version=version,
-        settings=nomad.settings(layout, node, consul=None),
+        settings=nomad_config.settings(layout, node, consul=None),
         command=partial(nomad.command, layout, node, binary),
         problem=partial(nomad.problem, layout, node),
         prepare=partial(nomad.prepare, layout, node),

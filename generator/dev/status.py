@@ -14,6 +14,7 @@ from generator.dev import (
     agent,
     consul,
     nomad,
+    nomad_config,
     postgres,
     postgres_settings,
     process,
@@ -144,5 +145,5 @@ def problems(layout: Layout) -> dict[str, Callable[[], str | None]]:
     }
     for node in layout.nodes:
         found[consul.name(node)] = partial(consul.problem, node)
-        found[nomad.name(node)] = partial(nomad.problem, layout, node)
+        found[nomad_config.name(node)] = partial(nomad.problem, layout, node)
     return found

@@ -9,7 +9,7 @@ import hcl2
 import pytest
 
 from flowrex.secret import Secret
-from generator.dev import consul, nomad, postgres_settings, redis, vault
+from generator.dev import consul, nomad_config, postgres_settings, redis, vault
 from generator.dev.layout import Layout
 
 LAYOUT = Layout(Path("/state"), 20000, 2)
@@ -18,7 +18,9 @@ TOKEN = Secret("the-token")
 
 
 def nomad_settings(node: Any, token: Secret | None = TOKEN) -> dict[str, Any]:
-    document: dict[str, Any] = hcl2.load(StringIO(nomad.settings(LAYOUT, node, consul=token)))
+    document: dict[str, Any] = hcl2.load(
+        StringIO(nomad_config.settings(LAYOUT, node, consul=token))
+    )
     return document
 
 
@@ -56,11 +58,18 @@ def test_consuls_further_servers_join_the_others() -> None:
 
 def test_nomads_further_servers_join_the_others() -> None:
     layout = Layout(LAYOUT.root, LAYOUT.base, 3, 3)
-    text = nomad.settings(layout, layout.nodes[1], consul=None)
+    text = nomad_config.settings(layout, layout.nodes[1], consul=None)
     assert re.search(r"^server \{", text, re.M)
     assert "bootstrap_expect" not in text
     assert '["127.0.0.1:20048", "127.0.0.1:20248"]' in text
     assert 'entry = "false"' in text
+
+
+def test_a_new_leader_soon_sees_that_a_machine_was_lost_with_the_old_one() -> None:
+    # dev's deployments must make progress within 90 s; a node is down 10 s after the time to live.
+    assert '\n  failover_heartbeat_ttl = "20s"\n' in nomad_config.settings(
+        LAYOUT, FIRST, consul=None
+    )
 
 
 def test_vault_listens_on_loopback_and_loads_plugins_only_where_it_must() -> None:
@@ -71,14 +80,14 @@ def test_vault_listens_on_loopback_and_loads_plugins_only_where_it_must() -> Non
 
 
 def test_nomads_first_node_is_server_and_client_and_the_entry() -> None:
-    text = nomad.settings(LAYOUT, FIRST, consul=None)
+    text = nomad_config.settings(LAYOUT, FIRST, consul=None)
     assert re.search(r"^server \{", text, re.M)
     assert 'entry = "true"' in text
     assert "server_join" not in text
 
 
 def test_nomads_further_node_joins_the_first_as_a_client() -> None:
-    text = nomad.settings(LAYOUT, SECOND, consul=None)
+    text = nomad_config.settings(LAYOUT, SECOND, consul=None)
     assert not re.search(r"^server \{", text, re.M)
     assert 'entry = "false"' in text
     assert '["127.0.0.1:20047"]' in text
@@ -95,7 +104,9 @@ def test_nomads_configuration_is_hcl_with_acls_and_identities_on(node: Any) -> N
 
 
 def test_the_chroot_is_made_from_no_link_which_would_point_at_nothing_in_it() -> None:
-    chroot = re.search(r"chroot_env = {(.*?)}", nomad.settings(LAYOUT, FIRST, consul=None), re.S)
+    chroot = re.search(
+        r"chroot_env = {(.*?)}", nomad_config.settings(LAYOUT, FIRST, consul=None), re.S
+    )
     assert chroot
     sources = [Path(name) for name in re.findall(r'"([^"]+)" =', chroot[1])]
     assert sources
@@ -103,21 +114,21 @@ def test_the_chroot_is_made_from_no_link_which_would_point_at_nothing_in_it() ->
 
 
 def test_nomad_asks_no_cloud_about_itself() -> None:
-    assert "env_aws,env_gce,env_azure,env_digitalocean" in nomad.settings(
+    assert "env_aws,env_gce,env_azure,env_digitalocean" in nomad_config.settings(
         LAYOUT, FIRST, consul=None
     )
 
 
 def test_nomad_finds_what_runs_containers_where_it_was_named() -> None:
     named = Layout(Path("/state"), 20000, docker="unix:///run/x.sock")
-    text = nomad.settings(named, named.nodes[0], consul=None)
+    text = nomad_config.settings(named, named.nodes[0], consul=None)
     assert 'endpoint = "unix:///run/x.sock"' in text
-    assert "endpoint" not in nomad.settings(LAYOUT, FIRST, consul=None)
+    assert "endpoint" not in nomad_config.settings(LAYOUT, FIRST, consul=None)
 
 
 def test_a_nomad_without_a_token_is_the_same_but_for_that_line() -> None:
-    with_token = nomad.settings(LAYOUT, FIRST, consul=TOKEN)
-    without = nomad.settings(LAYOUT, FIRST, consul=None)
+    with_token = nomad_config.settings(LAYOUT, FIRST, consul=TOKEN)
+    without = nomad_config.settings(LAYOUT, FIRST, consul=None)
     assert without == with_token.replace('\n  token = "the-token"', "")
 
 
