@@ -87,7 +87,7 @@ def deploy(watch: Watch, step: Step, *, promote: bool, trial: Trial | None = Non
             return Outcome(name, "unchanged", current.version, step.previous)
         if step.action in {"rerun", "retry"}:
             current, evaluation_id = _restart(watch, step)
-    if current.type == "batch":
+    if current.type == "batch" and not current.periodic:
         version = batch.follow(watch, current, evaluation_id)
         return Outcome(name, "ran", version, step.previous)
     return follow_service(
@@ -207,6 +207,10 @@ def follow_service(
         trial: how it is tried before, unless it is promoted at once.
     """
     name = current.job_id
+    if current.periodic:
+        text = f"version {current.version} is what the schedule starts from now on"
+        watch.tell(Event(name, "deployed", text))
+        return Outcome(name, "deployed", current.version, previous)
     seen = Facts(name, current.version, current.spec)
     end = watch.clock.now() + watch.deadline_s
     evaluation = None

@@ -146,6 +146,8 @@ def annotate(
     elif diff["Type"] != "None":
         action = "update"
     desired = (answer.get("Annotations") or {}).get("DesiredTGUpdates") or {}
+    if spec.get("Periodic"):
+        desired = {}  # what its schedule would start if it were now
     return JobPlan(
         job=job,
         index=answer["JobModifyIndex"],
@@ -187,6 +189,8 @@ def batch_action(allocations: Sequence[Allocation], current: JobVersion) -> Acti
         current: its version.
     """
     last = latest(allocations, current.version)
+    if current.periodic:
+        return "none"  # it is started by its schedule
     if any(allocation.live for allocation in last) or current.status in {"pending", "running"}:
         return "watch"
     return "none" if all(succeeded(allocation) for allocation in last) else "rerun"

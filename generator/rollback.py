@@ -79,7 +79,7 @@ def last_healthy(versions: Sequence[JobVersion]) -> JobVersion | None:
         return None
     now = fingerprint(versions[0].spec)
     origin = min(one.version for one in versions if fingerprint(one.spec) == now)
-    older = [one for one in versions if one.version < origin and one.stable and not one.stop]
+    older = [one for one in versions if one.version < origin and one.proven and not one.stop]
     return max(older, key=lambda one: one.version, default=None)
 
 
@@ -95,12 +95,12 @@ def named(versions: Sequence[JobVersion], to: str) -> JobVersion | None:
     if to.isdecimal():
         return next((one for one in versions if one.version == int(to)), None)
     tagged = next((one for one in versions if one.tag == to), None)
-    of_release = [one for one in versions if release_of(one) == to and one.stable]
+    of_release = [one for one in versions if release_of(one) == to and one.proven]
     return tagged or next(iter(of_release), None)
 
 
 def services(setup: Setup, names: Sequence[str]) -> list[Standing]:
-    """Return how the jobs stand that can be rolled back: those that are there, but batch jobs.
+    """Return how the jobs stand that can be rolled back: those that are there and run on.
 
     Raises:
         UsageError: there is none.
@@ -108,7 +108,7 @@ def services(setup: Setup, names: Sequence[str]) -> list[Standing]:
     found = [
         one
         for one in standings(setup.nomad, names)
-        if one.current is not None and one.current.type != "batch"
+        if one.current is not None and (one.current.type != "batch" or one.current.periodic)
     ]
     if not found:
         raise UsageError(f"{', '.join(names)}: nothing is deployed that could be rolled back")
@@ -238,7 +238,7 @@ def runs(standing: Standing, version: JobVersion, *, counts: bool = False) -> bo
 
 def _known(standing: Standing) -> str:
     def describe(one: JobVersion) -> str:
-        health = "healthy" if one.stable else "never healthy"
+        health = "healthy" if one.proven else "never healthy"
         names = [one.tag or release_of(one) or "", "stopped" if one.stop else health]
         return f"{one.version} ({', '.join(name for name in names if name)})"
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from flowrex.nomad import Allocation, Deployment, JobVersion, NomadClient
+from generator import periodic
 from generator.plan import latest, succeeded
 
 
@@ -19,7 +20,8 @@ class Standing:
         current: its newest version; None where Nomad has no such job.
         deployment: the deployment of that version, if there is one.
         versions: those that Nomad still has, the newest first.
-        allocations: the job's, of every version, the newest first.
+        allocations: the job's, of every version, the newest first; of a periodic job those of its
+            last start.
     """
 
     name: str
@@ -65,11 +67,15 @@ class Standing:
 
     def _batch_state(self) -> str:
         assert self.current is not None
+        if self.current.periodic and self.current.stop:
+            return "stopped"
         last = latest(self.allocations, self.current.version)
         if any(one.live for one in last):
             return "running"
         if not all(succeeded(one) for one in last):
             return "failed"
+        if self.current.periodic:
+            return "scheduled"
         return "ran" if last else self.current.status
 
     @property
@@ -89,14 +95,28 @@ class Standing:
         if self.current is None:
             return 0
         if self.current.type == "system" and self.deployment is not None:
-            # As many as there are nodes for it, which its spec does not say.
-            return sum(group.desired_total for group in self.deployment.groups.values())
+            # As many as there were nodes for it, which its spec does not say, but those that Nomad
+            # has lost since.
+            wanted = sum(group.desired_total for group in self.deployment.groups.values())
+            return wanted - self._lost_nodes()
         return self.current.count
+
+    def _lost_nodes(self) -> int:
+        assert self.current is not None
+        newest: dict[str, Allocation] = {}
+        for one in self.allocations:
+            newest.setdefault(one.node, one)
+        return sum(
+            one.client_status == "lost" and one.job_version == self.current.version
+            for one in newest.values()
+        )
 
     def next_command(self, environment: str) -> str | None:
         """Return what to type next, if anything has to be done."""
         if self.state == "canary":
             return f"flowrexctl promote {environment} {self.name}"
+        if self.state == "failed" and self.current is not None and self.current.periodic:
+            return f"flowrexctl logs {environment} {self.name}"
         if self.state in {"absent", "failed", "stopped", "cancelled"}:
             return f"flowrexctl run {environment} {self.name}"
         return None
@@ -120,12 +140,16 @@ def standing(nomad: NomadClient, name: str, *, whole: bool = True) -> Standing:
     if current is None:
         return Standing(name, None)
     deployments = nomad.deployments.of_job(name)
+    allocations: Sequence[Allocation] = ()
+    if whole:
+        own = periodic.last_run(nomad, current) if current.periodic else None
+        allocations = nomad.allocations.of_job(name) if own is None else own
     return Standing(
         name=name,
         current=current,
         deployment=next((one for one in deployments if one.job_version == current.version), None),
         versions=tuple(nomad.jobs.versions(name)),
-        allocations=tuple(nomad.allocations.of_job(name)) if whole else (),
+        allocations=tuple(allocations),
     )
 
 

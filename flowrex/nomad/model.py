@@ -52,6 +52,16 @@ class JobVersion:
         return tuple(self.spec.get("TaskGroups") or ())
 
     @property
+    def periodic(self) -> bool:
+        """Whether Nomad starts it on schedule, as a job of its own each time."""
+        return self.spec.get("Periodic") is not None
+
+    @property
+    def proven(self) -> bool:
+        """Whether it was in service: of what is on schedule, Nomad never says that it is stable."""
+        return self.stable or self.periodic
+
+    @property
     def count(self) -> int:
         """How many allocations all groups together want."""
         return sum(group["Count"] for group in self.groups)

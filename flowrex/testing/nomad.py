@@ -76,7 +76,13 @@ class _Jobs:
     def stubs(self) -> list[JobStub]:
         self._nomad.answer()
         found = [
-            JobStub(name, job.current.type, "running", job.current.stop, "")
+            JobStub(
+                name,
+                job.current.type,
+                "running",
+                job.current.stop,
+                job.current.spec.get("ParentID") or "",
+            )
             for name, job in self._nomad.known.items()
         ]
         return sorted(found, key=lambda one: one.id)

@@ -87,7 +87,14 @@ class Scheduler:
         }
         job.versions.append(JobVersion.parse(stored))
         forget(job)
-        return Submitted(self._schedule(job), index)
+        return Submitted("" if job.current.periodic else self._schedule(job), index)
+
+    def start_periodic(self, job_id: str) -> str:
+        """Let a job's schedule start it, and return the name of the job that this makes."""
+        spec = self.job(job_id).current.spec
+        started = f"{job_id}/periodic-{self.index + 1}"
+        self.add_version({**spec, "ID": started, "ParentID": job_id, "Periodic": None})
+        return started
 
     def _schedule(self, job: Job) -> str:
         version = job.current

@@ -1,11 +1,12 @@
 # ruff: noqa: S608 - every name in these queries is a constant, or the environment's checked identifier
 """What PostgreSQL must look like: each wish as a question and the statements that fulfil it.
 
-Four roles that never log in by themselves or only for Vault:
+Five roles that never log in by themselves or only for Vault:
 
     flowrex_owner   owns the schema and all tables; migrations act as it
     flowrex_app     what the application may do: rows of the tables in `public`
     flowrex_worker  what the emergency's worker may do; migrations grant it
+    flowrex_retention  calls the functions that delete what has expired; likewise
     flowrex_vault   Vault's login: makes and drops short-lived logins in the others
                     (and in those of backups, see `postgres_backup`)
 
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 OWNER = "flowrex_owner"
 APP = "flowrex_app"
 WORKER = "flowrex_worker"
+RETENTION = "flowrex_retention"
 VAULT = "flowrex_vault"
 SCHEMA = "public"
 # Alembic's version table lives apart, so that the application can't even read it.
@@ -53,13 +55,16 @@ def cluster_wishes(database: str) -> tuple[Wish, ...]:
         role(OWNER, "NOLOGIN"),
         role(APP, "NOLOGIN"),
         role(WORKER, "NOLOGIN"),
+        role(RETENTION, "NOLOGIN"),
         role(VAULT, "LOGIN CREATEROLE NOINHERIT"),
         member_of_nothing(OWNER),
         member_of_nothing(APP),
         member_of_nothing(WORKER),
+        member_of_nothing(RETENTION),
         admin_of(OWNER),
         admin_of(APP),
         admin_of(WORKER),
+        admin_of(RETENTION),
         Wish(
             # So that a login that has ended can't go on in a connection that is still open.
             f"membership of {VAULT} in pg_signal_backend",
@@ -91,10 +96,13 @@ def database_wishes(database: str) -> tuple[Wish, ...]:
             "SELECT c, c FROM (SELECT "
             + " AND ".join(
                 f"has_database_privilege('{role}', '{database}', 'CONNECT')"
-                for role in (APP, WORKER, OWNER, VAULT)
+                for role in (APP, WORKER, RETENTION, OWNER, VAULT)
             )
             + " AS c) AS f",
-            (f"GRANT CONNECT ON DATABASE {database} TO {APP}, {WORKER}, {OWNER}, {VAULT}",),
+            (
+                f"GRANT CONNECT ON DATABASE {database}"
+                f" TO {APP}, {WORKER}, {RETENTION}, {OWNER}, {VAULT}",
+            ),
         ),
         Wish(
             f"schema {SCHEMA}",

@@ -17,7 +17,9 @@ AUDIENCE = "vault.io"
 JOBS = ("backend", "migrate", "nginx", "worker")
 # Have a role only where an environment runs them, since whoever may submit a job could name it so;
 # the job agent has all rights of the nodes' agents.
-OPTIONAL = ("agent", "alertmanager", "postgres-exporter", "prometheus", "redis-exporter")
+OPTIONAL = (
+    "agent", "alertmanager", "postgres-exporter", "prometheus", "redis-exporter", "retention",
+)  # fmt: skip
 # Nomad renews a token at half of this; a node that is cut off for longer loses it.
 PERIOD_S = 30 * 60
 

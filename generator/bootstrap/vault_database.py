@@ -18,7 +18,7 @@ from flowrex.errors import ConfigurationError
 from generator.bootstrap import postgres
 from generator.bootstrap.postgres_backup import BACKUP, RESTORE
 from generator.bootstrap.postgres_monitor import MONITOR
-from generator.bootstrap.postgres_plan import APP, OWNER, VAULT, WORKER
+from generator.bootstrap.postgres_plan import APP, OWNER, RETENTION, VAULT, WORKER
 from generator.bootstrap.report import State, Step
 from generator.bootstrap.step import ensure
 from generator.bootstrap.vault_mounts import mount
@@ -36,6 +36,7 @@ GROUPS = {
     "backend": APP,
     "migrate": OWNER,
     "worker": WORKER,
+    "retention": RETENTION,
     "backup": BACKUP,
     "restore": RESTORE,
     "monitor": MONITOR,
@@ -88,8 +89,8 @@ def role(name: str, ttl_s: int, max_ttl_s: int) -> dict[str, Any]:
 
     Args:
         name: `backend` acts as the application, `migrate` as the schema's owner, `worker` as the
-            emergency's worker; the agent reads as `backup`, and restores as `restore`; the job
-            postgres-exporter is `monitor`.
+            emergency's worker, `retention` may delete what has expired; the agent reads as
+            `backup`, and restores as `restore`; the job postgres-exporter is `monitor`.
         ttl_s: seconds of a lease before it must be renewed.
         max_ttl_s: seconds after which the login ends.
     """

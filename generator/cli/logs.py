@@ -30,7 +30,8 @@ def command(
 ) -> None:
     """Show a job's log.
 
-    Of the newest allocation that runs, or of the newest one, unless --alloc names another.
+    Of the newest allocation that runs, or of the newest one, unless --alloc names another; those
+    of a job on a schedule are its starts'.
     With --json each line becomes one JSON document.
 
     \b
@@ -38,13 +39,15 @@ def command(
       flowrexctl logs dev backend -f
       flowrexctl logs prod backend --alloc 3fa8c2d1 --stderr --tail 500
     """
-    from generator import access, logs
+    from generator import access, logs, periodic
     from generator.render import select
 
     environment = context.load_environment(environment_name, overrides)
     name = select(environment, (job,))[0].name
     nomad = access.nomad(environment)
-    allocations = nomad.allocations.of_job(name)
+    current = nomad.jobs.find(name)
+    scheduled = current is not None and current.periodic
+    allocations = periodic.runs(nomad, name) if scheduled else nomad.allocations.of_job(name)
     allocation = logs.choose(allocations, name, alloc, environment.name)
     stream = "stderr" if stderr else "stdout"
     task = (

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flowrex.settings.declare import Duration, setting
+from generator.environment.batch import Migrate, Retention
 from generator.environment.monitoring import (
     Alertmanager,
     NginxExporter,
@@ -192,14 +193,6 @@ class Frontend:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Migrate:
-    """The batch job that brings the database's schema to this version, before anything else."""
-
-    resources: Resources = setting("")
-    env: Mapping[str, str] = setting("More environment variables, by name.")
-
-
-@dataclass(frozen=True, kw_only=True)
 class Worker:
     """Background work: the one that leads acts in an emergency, the others wait to."""
 
@@ -278,6 +271,7 @@ class Environment:
     frontend: Frontend = setting("")
     nginx: Nginx = setting("")
     migrate: Migrate = setting("")
+    retention: Retention = setting("")
     agent: Agent = setting("")
     node_exporter: NodeExporter = setting("")
     postgres_exporter: PostgresExporter = setting("")

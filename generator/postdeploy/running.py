@@ -6,6 +6,7 @@ from generator.checks.model import Finding, Ground, failed, passed
 from generator.standing import Standing, standings
 
 _WELL = {"in service", "ran"}
+_ON_SCHEDULE = {"scheduled", "running"}
 
 
 def look(ground: Ground) -> Finding:
@@ -32,6 +33,8 @@ def _wrong(one: Standing) -> list[str]:
     current = one.current
     if current is None:
         return [f"{one.name}: it was never deployed"]
+    if current.periodic:
+        return [] if one.state in _ON_SCHEDULE else [f"{one.name}: it is {one.state}"]
     if current.type == "batch":
         return [] if one.state in _WELL else [f"{one.name}: it is {one.state}"]
     wrong = [] if one.state in _WELL or one.deployment is None else [f"{one.name}: {one.state}"]

@@ -106,7 +106,7 @@ def way(found: Sequence[Standing], release: Release, environment: str) -> Way:
                 stays.append(one.name)
         elif version is None:
             wrong.append(f"Nomad has forgotten {one.name} version {stand['version']}")
-        elif not version.stable:
+        elif not version.proven:
             wrong.append(f"{one.name} version {version.version} was never healthy")
         elif not runs(one, version):
             targets.append((one, _target(one, version)))

@@ -58,6 +58,7 @@ JOBS = (
     JobTemplate("worker", "service", after=("migrate",), after_canary=("backend",)),
     _optional("frontend", "service", after=("migrate", "backend")),
     JobTemplate("nginx", "service", after=("migrate", "backend", "frontend")),
+    _optional("retention", "batch", after=("migrate",)),
     _optional("node-exporter", "system"),
     _optional("postgres-exporter", "service"),
     _optional("redis-exporter", "service"),

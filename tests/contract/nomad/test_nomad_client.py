@@ -10,6 +10,7 @@ import pytest
 from flowrex.errors import NotFound, ServerRefused
 from flowrex.nomad import Deployment, IndexConflict, NomadClient
 from flowrex.testing.nomad import FakeNomad
+from generator import periodic
 from generator.differ import changes
 from tests.cluster import eventually
 
@@ -402,3 +403,23 @@ def test_a_batch_job_runs_again_when_it_is_stopped_and_submitted_again(
                 break
             assert time.monotonic() < end
         nomad.jobs.stop(name)
+
+
+def test_a_job_on_a_schedule_is_started_as_a_job_of_its_own(nomad: Nomad, name: str) -> None:
+    job = batch(name, 0)
+    job["Periodic"] = {"Enabled": True, "SpecType": "cron", "Specs": ["*/2 * * * * * *"]}
+    assert nomad.jobs.register(job, expected_index=0).evaluation_id == ""
+    current = nomad.jobs.get(name)
+    assert (current.periodic, current.stable, current.proven) == (True, False, True)
+    assert nomad.deployments.of_job(name) == []
+    assert nomad.allocations.of_job(name) == []
+    if isinstance(nomad, FakeNomad):
+        nomad.start_periodic(name)
+    eventually(
+        lambda: [one.client_status for one in periodic.last_run(nomad, current)] == ["complete"],  # type: ignore[arg-type]
+        within=30,
+        what="a start that ran to its end",
+    )
+    nomad.jobs.stop(name)
+    assert periodic.runs(nomad, name)[0].job_id.startswith(f"{name}/periodic-")  # type: ignore[arg-type]
+    assert nomad.jobs.plan(job)["Diff"]["Type"] != "None", "a stopped schedule is not as planned"

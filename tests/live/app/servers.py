@@ -138,7 +138,8 @@ def postgres(folder: Path) -> Iterator[Postgres]:
     server.start()
     try:
         server.run("CREATE DATABASE flowrex", database="postgres")
-        server.run("CREATE ROLE flowrex_owner; CREATE ROLE flowrex_app; CREATE ROLE flowrex_worker")
+        for role in ("owner", "app", "worker", "retention"):
+            server.run(f"CREATE ROLE flowrex_{role}")
         server.run("GRANT CREATE ON DATABASE flowrex TO flowrex_owner")
         yield server
     finally:

@@ -69,7 +69,7 @@ class Fleet:
             "nomad": f"operator/raft/transfer-leadership?address={other['Address']}",
             "consul": f"operator/raft/transfer-leader?id={other['ID']}",
         }[server]
-        self.api(server, path, method="PUT")
+        self.api(server, path, method="POST")
         eventually(lambda: self.leader(server) != 1, within=30, what=f"{server}'s other leader")
         return self.leader(server)
 

@@ -59,8 +59,16 @@ def test_a_system_job_wants_as_many_as_there_are_nodes_for_it(rig: Rig) -> None:
     groups = {name: replace(one, desired_total=3) for name, one in found.deployment.groups.items()}
     deployment = replace(found.deployment, groups=groups)
     assert replace(found, deployment=deployment).counts["desired"] == 1
-    system = replace(found.current, type="system")
-    assert replace(found, current=system, deployment=deployment).counts["desired"] == 3
+    system = replace(found, current=replace(found.current, type="system"), deployment=deployment)
+    assert system.counts["desired"] == 3
+    (one,) = found.allocations
+    lost = replace(one, client_status="lost", desired_status="stop", node="node-3")
+    there = (replace(one, node="node-1"), replace(one, node="node-2"))
+    assert replace(system, allocations=(*there, lost)).counts["desired"] == 2
+    again = replace(one, node="node-3")
+    assert replace(system, allocations=(again, *there, lost)).counts["desired"] == 3
+    before = replace(lost, job_version=found.current.version - 1)
+    assert replace(system, allocations=(*there, before)).counts["desired"] == 3
 
 
 def test_a_canary_is_counted_and_its_promotion_suggested(rig: Rig) -> None:

@@ -42,7 +42,15 @@ def render(project: Path, environment: str = "prod", *overrides: str) -> dict[st
 
 
 def test_jobs_come_in_the_order_in_which_they_are_deployed(project: Path) -> None:
-    assert list(render(project)) == ["migrate", "backend", "worker", "frontend", "nginx", *WATCHING]
+    assert list(render(project)) == [
+        "migrate",
+        "backend",
+        "worker",
+        "frontend",
+        "nginx",
+        "retention",
+        *WATCHING,
+    ]
     chosen = select(load(project, "prod"), ["nginx", "migrate"])
     assert [job.name for job in chosen] == ["migrate", "nginx"]
 
