@@ -114,6 +114,8 @@ class Validator:
         for one in looked:
             if one.verdict != "off":
                 text = f"{one.check.name} {one.verdict}: {one.text}"
+                if one.stops:
+                    text = "; ".join((text, *one.evidence))
                 watch.tell(Event("", f"check-{one.verdict}", text))
         recorder.checked({one.check.name: one.verdict for one in looked if one.verdict != "off"})
         refuse(ground.environment.name, validation, looked)

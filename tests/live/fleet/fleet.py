@@ -48,8 +48,10 @@ class Fleet:
             return json.load(answer)
 
     def leader(self, server: str) -> int:
-        """Return the node whose server leads."""
+        """Return the node whose server leads; 0 while one is elected."""
         address = self.api(server, "status/leader")
+        if not address:
+            return 0
         offset = {"nomad": 47, "consul": 51}[server]
         port = int(address.rpartition(":")[2])
         return 1 + (port - offset - self.cluster.base) // _PER_NODE
@@ -62,6 +64,7 @@ class Fleet:
     def lead_elsewhere(self, server: str) -> int:
         """Let another than the first node's server lead, and return its node."""
         eventually(lambda: len(self.voters(server)) == 3, within=60, what="three voters")
+        eventually(lambda: self.leader(server) > 0, within=30, what=f"{server}'s leader")
         if (now := self.leader(server)) != 1:
             return now
         other = next(one for one in self.voters(server) if not one["Leader"])
@@ -70,7 +73,7 @@ class Fleet:
             "consul": f"operator/raft/transfer-leader?id={other['ID']}",
         }[server]
         self.api(server, path, method="POST")
-        eventually(lambda: self.leader(server) != 1, within=30, what=f"{server}'s other leader")
+        eventually(lambda: self.leader(server) > 1, within=30, what=f"{server}'s other leader")
         return self.leader(server)
 
     def kill(self, server: str) -> None:
