@@ -80,4 +80,5 @@ def test_what_was_found_is_told_and_recorded(world: World) -> None:
     where = ground(world, deadline="0s", health="told", running="required")
     Validator(lambda: where)(rig.watch(), recorder)
     assert rig.told == ["check-passed", "check-failed"]
+    assert "is critical: refused" in rig.events[-1].text, "what is wrong is said, and not only that"
     assert recorder.record.checked == {"running": "passed", "health": "failed"}
