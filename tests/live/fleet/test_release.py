@@ -94,6 +94,11 @@ def test_nomads_leader_is_killed_in_the_middle(fleet: Fleet) -> None:
     with through(fleet) as seen:
         process = begun(fleet.cluster, 702)
         fleet.kill(f"nomad-{leader}")
+        eventually(
+            lambda: fleet.leader("nomad") not in {0, leader}, within=60, what="another leader"
+        )
+        # As systemd would. What ran beside it never stopped, and still has its ports.
+        fleet.repair()
         ended(process)
     released(fleet, 702)
     assert seen.failed == 0, seen.report
@@ -104,6 +109,10 @@ def test_consuls_leader_is_killed_in_the_middle(fleet: Fleet) -> None:
     with through(fleet) as seen:
         process = begun(fleet.cluster, 703)
         fleet.kill(f"consul-{leader}")
+        eventually(
+            lambda: fleet.leader("consul") not in {0, leader}, within=60, what="another leader"
+        )
+        fleet.repair()
         ended(process)
     released(fleet, 703)
     assert seen.failed == 0, seen.report
