@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,7 +50,10 @@ class Fleet:
 
     def leader(self, server: str) -> int:
         """Return the node whose server leads; 0 while one is elected."""
-        address = self.api(server, "status/leader")
+        try:
+            address = self.api(server, "status/leader")
+        except urllib.error.HTTPError:
+            return 0
         if not address:
             return 0
         offset = {"nomad": 47, "consul": 51}[server]
