@@ -161,7 +161,7 @@ def test_who_monitors_reaches_no_database_with_rows(
         Server(database_login("monitor").dsn, database=database)
 
 
-@pytest.mark.parametrize("role", ["backend", "migrate", "worker"])
+@pytest.mark.parametrize("role", ["backend", "migrate", "worker", "retention"])
 @pytest.mark.parametrize("database", ["postgres", "template1"])
 def test_no_login_reaches_another_database(
     database_login: Callable[[str], Login], role: str, database: str
