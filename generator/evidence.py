@@ -6,14 +6,12 @@ for exactly what it is about to deploy.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 from xml.etree import ElementTree
 
 from flowrex import keys
@@ -26,7 +24,6 @@ Kind = Literal["tests", "vulnerabilities"]
 T = TypeVar("T", bound="Tests | Vulnerabilities")
 
 _KEPT = 50
-_PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)")
 
 
 @dataclass(frozen=True)
@@ -62,6 +59,7 @@ class Vulnerabilities:
         by: the person or the system that recorded it, and from which machine.
         packages: how many packages were asked for.
         found: a line for each known vulnerability.
+        lock: the lock file, in the project.
     """
 
     subject: str
@@ -69,6 +67,8 @@ class Vulnerabilities:
     by: str
     packages: int
     found: tuple[str, ...]
+    # What was recorded before there were two has none, and is of this one.
+    lock: str = "requirements/app.lock"
 
 
 def tests_of(paths: Iterable[Path], revision: str) -> Tests:
@@ -95,7 +95,7 @@ def tests_of(paths: Iterable[Path], revision: str) -> Tests:
         raise ConfigurationError(
             "the reports hold no test", hint="Run them with `pytest --junitxml=FILE`."
         )
-    at, by = _mark()
+    at, by = mark()
     return Tests(revision, at, by, **counts)
 
 
@@ -113,59 +113,8 @@ def _suites(path: Path) -> list[ElementTree.Element]:
     return suites
 
 
-def vulnerabilities_of(path: Path, lock: Path) -> Vulnerabilities:
-    """Read a report of pip-audit (`--format json`) on a lock file.
-
-    Args:
-        path: the report.
-        lock: the lock file; the report has to cover each of its packages at its version.
-
-    Raises:
-        ConfigurationError: the file is no such report, or is about other packages.
-    """
-    try:
-        content = lock.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"can't be read: {error.strerror}", path=lock) from error
-    try:
-        listed: list[Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))[
-            "dependencies"
-        ]
-        covered = {_name(one["name"]): str(one.get("version")) for one in listed}
-        found = tuple(
-            f"{one['name']} {one['version']}: {vuln['id']}"
-            + (f", fixed in {', '.join(vuln['fix_versions'])}" if vuln["fix_versions"] else "")
-            for one in listed
-            for vuln in one.get("vulns", ())
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigurationError(
-            f"can't be read as pip-audit's report: {error!r}",
-            path=path,
-            hint=f"pip-audit --requirement {lock} --format json --output FILE",
-        ) from error
-    pins = _pins(content.decode(errors="replace"))
-    missing = [f"{name} {pin}" for name, pin in pins.items() if covered.get(name) != pin]
-    if missing or not pins:
-        raise ConfigurationError(
-            f"does not cover {lock.name}: {', '.join(missing[:5]) or 'it pins no package'}",
-            path=path,
-            hint=f"pip-audit --requirement {lock} --format json --output FILE",
-        )
-    return Vulnerabilities(hashlib.sha256(content).hexdigest(), *_mark(), len(pins), found)
-
-
-def _pins(text: str) -> dict[str, str]:
-    found = (_PIN.match(line) for line in text.splitlines())
-    return {_name(one[1]): one[2] for one in found if one}
-
-
-def _name(text: str) -> str:
-    """Return a package's name as the index compares it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", text).lower()
-
-
-def _mark() -> tuple[str, str]:
+def mark() -> tuple[str, str]:
+    """Return when and by whom something is recorded that is recorded now, ISO 8601 and who@host."""
     me = Holder.myself("")
     return datetime.now(UTC).isoformat(timespec="seconds"), f"{me.who}@{me.host}"
 

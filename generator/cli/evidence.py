@@ -83,22 +83,29 @@ def tests(
 def vulnerabilities(
     environment_name: str, overrides: tuple[str, ...], as_json: bool, report: Path
 ) -> None:
-    """Record what pip-audit found of the packages that the application's artifact holds.
+    """Record what is known of the packages that are deployed, from pip-audit's or npm's report.
 
-    The report has to cover every package of requirements/app.lock at the version that is locked.
+    The file tells by itself which of the two it is. pip-audit's is on requirements/app.lock, the
+    application's packages, and has to cover every one at the version that is locked. npm's (version
+    7 or newer) is on frontend/package-lock.json, the frontend's, where the environment has one;
+    what only builds and tests it does not count.
+
+    A result that is bad is recorded as well; the hard stop then says so.
 
     \b
     Examples:
       pip-audit --requirement requirements/app.lock --format json --output audit.json
       flowrexctl evidence vulnerabilities prod audit.json
+      npm --prefix frontend audit --omit=dev --json > npm-audit.json
+      flowrexctl evidence vulnerabilities prod npm-audit.json
     """
-    from generator import access, evidence
-    from generator.preflight.vulnerabilities import LOCK
+    from generator import access, audited, evidence
 
     environment = context.load_environment(environment_name, overrides)
-    found = evidence.vulnerabilities_of(report, context.project_root() / LOCK)
+    found = audited.read(report, context.project_root())
     evidence.record(access.consul(environment), environment.name, found)
-    lines = [*found.found, f"{found.packages} packages, {len(found.found)} known vulnerabilities."]
+    told = f"{found.packages} packages of {found.lock}, {len(found.found)} known vulnerabilities."
+    lines = [*found.found, told]
     _told(asdict(found), "\n".join(lines), as_json=as_json)
 
 

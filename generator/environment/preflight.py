@@ -19,7 +19,7 @@ class Stops:
 
     health: Enforcement = setting("Every check of what runs passes.")
     tests: Enforcement = setting("The tests of this commit were run, and all passed.")
-    vulnerabilities: Enforcement = setting("None is known of the artifact's locked packages.")
+    vulnerabilities: Enforcement = setting("None is known of the locked packages.")
     backups: Enforcement = setting("A fresh backup was verified, and a restore was rehearsed.")
     rollback: Enforcement = setting("A rollback was carried out not long ago.")
     certificates: Enforcement = setting("Each server's certificate is trusted and valid for long.")

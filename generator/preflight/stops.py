@@ -15,7 +15,7 @@ from generator.preflight import caps, exposed, limits, rehearsal, tested, vulner
 STOPS = (
     Check("health", "what runs is healthy", health.look),
     Check("tests", "the tests of this commit passed", tested.look),
-    Check("vulnerabilities", "none is known of the artifact's packages", vulnerabilities.look),
+    Check("vulnerabilities", "none is known of the locked packages", vulnerabilities.look),
     Check("backups", "a fresh backup was verified, a restore was rehearsed", backups.look),
     Check("rollback", "the way back was rehearsed", rehearsal.look),
     Check("certificates", "certificates are valid", certificates.look),

@@ -129,11 +129,17 @@ def test_evidence_of_a_commit_lets_it_through(cluster: Cluster, tmp_path: Path) 
     ]
     listed = [{"name": name, "version": pin, "vulns": []} for name, _, pin in pins]
     audit.write_text(json.dumps({"dependencies": listed}))
+    locked = json.loads((cluster.project / "frontend/package-lock.json").read_text())["packages"]
+    seen = {"metadata": {"dependencies": {"total": len(locked) - 1}}}
+    pages = tmp_path / "npm-audit.json"
+    pages.write_text(json.dumps({"auditReportVersion": 2, "vulnerabilities": {}, **seen}))
     proofs = asked("tests", "vulnerabilities")
     with repository(cluster) as commit:
         assert looked(cluster, *proofs, expect=7)["tests"]["verdict"] == "failed"
         cluster.run("evidence", "tests", "dev", str(report))
         cluster.run("evidence", "vulnerabilities", "dev", str(audit))
+        assert looked(cluster, *proofs, expect=7)["vulnerabilities"]["verdict"] == "failed"
+        cluster.run("evidence", "vulnerabilities", "dev", str(pages))
         found = looked(cluster, *proofs)
         assert {one["verdict"] for one in found.values()} == {"passed"}
         assert commit[:12] in found["tests"]["text"]

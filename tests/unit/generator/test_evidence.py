@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -66,59 +65,6 @@ class TestTests:
         assert (found.tests, found.failures) == (2, 1)
 
 
-class TestVulnerabilities:
-    LOCK = "Fast_API==0.115.0 \\\n    --hash=sha256:00\nredis==5.2.0\n# a comment\n"
-
-    def report(self, *more: dict[str, Any]) -> str:
-        fine = [
-            {"name": "fast-api", "version": "0.115.0", "vulns": []},
-            {"name": "redis", "version": "5.2.0", "vulns": []},
-        ]
-        return json.dumps({"dependencies": [*fine, *more], "fixes": []})
-
-    def read(self, folder: Path, report: str, lock: str = LOCK) -> evidence.Vulnerabilities:
-        return evidence.vulnerabilities_of(
-            write(folder, "audit.json", report), write(folder, "app.lock", lock)
-        )
-
-    def test_a_report_is_about_one_lock_file(self, tmp_path: Path) -> None:
-        found = self.read(tmp_path, self.report())
-        assert found.subject == hashlib.sha256(self.LOCK.encode()).hexdigest()
-        assert (found.packages, found.found) == (2, ())
-
-    def test_each_vulnerability_is_a_line(self, tmp_path: Path) -> None:
-        vulns = [
-            {"id": "PYSEC-1", "fix_versions": ["2", "3"], "aliases": [], "description": "bad"},
-            {"id": "PYSEC-2", "fix_versions": [], "aliases": [], "description": "worse"},
-        ]
-        more = {"name": "other", "version": "1", "vulns": vulns}
-        assert self.read(tmp_path, self.report(more)).found == (
-            "other 1: PYSEC-1, fixed in 2, 3",
-            "other 1: PYSEC-2",
-        )
-
-    @pytest.mark.parametrize(
-        ("report", "lock", "word"),
-        [
-            ("", LOCK, "can't be read as pip-audit's report"),
-            ("[]", LOCK, "can't be read as pip-audit's report"),
-            ('{"dependencies": [{"version": "1"}]}', LOCK, "can't be read as pip-audit's report"),
-            ('{"dependencies": []}', LOCK, "does not cover app.lock: fast-api 0.115.0, redis"),
-            ('{"dependencies": []}', "# nothing\n", "it pins no package"),
-        ],
-    )
-    def test_what_is_no_report_or_on_something_else_is_refused(
-        self, tmp_path: Path, report: str, lock: str, word: str
-    ) -> None:
-        with pytest.raises(ConfigurationError, match=word):
-            self.read(tmp_path, report, lock)
-
-    def test_a_package_that_could_not_be_asked_for_is_not_covered(self, tmp_path: Path) -> None:
-        skipped = {"name": "odd", "skip_reason": "not found on the index"}
-        with pytest.raises(ConfigurationError, match=r"does not cover app\.lock: odd 1"):
-            self.read(tmp_path, self.report(skipped), f"{self.LOCK}odd==1\n")
-
-
 class TestKept:
     def proof(self, subject: str) -> evidence.Tests:
         return evidence.Tests(subject, "2026-03-01T12:00:00+00:00", "ci@here", 1, 0, 0, 0)
@@ -144,3 +90,12 @@ class TestKept:
         fake.kv_put(keys.evidence("prod", "tests", "abc"), text)
         with pytest.raises(ConfigurationError, match="is no such evidence"):
             evidence.find_tests(consul(fake), "prod", "abc")
+
+    def test_what_was_recorded_when_there_was_one_lock_file_is_of_that_one(self) -> None:
+        fake = FakeConsul()
+        old = {"subject": "a", "at": "2026-03-01T12:00:00+00:00", "by": "ci@here", "packages": 1}
+        text = json.dumps({**old, "found": []})
+        fake.kv_put(keys.evidence("prod", "vulnerabilities", "a"), text)
+        found = evidence.find_vulnerabilities(consul(fake), "prod", "a")
+        assert found is not None
+        assert found.lock == "requirements/app.lock"

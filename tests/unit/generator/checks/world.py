@@ -17,18 +17,17 @@ from flowrex.errors import ServerUnreachable
 from flowrex.nomad import NomadClient
 from flowrex.testing.consul import FakeConsul
 from flowrex.testing.nomad import FakeNomad
-from generator import evidence
+from generator import audited, evidence
 from generator.checks.model import Certificate, Finding, Ground
 from generator.environment import Environment, load
 from generator.fetch import Page
-from generator.preflight import vulnerabilities
 from generator.render import RenderedJob
 from tests.unit.generator.rolling import spec
 
 ROOT = Path(__file__).parents[4]
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-LOCK = b"fastapi==0.115.0 \\\n    --hash=sha256:00\n"
+LOCKS = (audited.APPLICATION, audited.FRONTEND)
 HCL = """
 job "backend" {
   group "backend" {
@@ -143,15 +142,18 @@ def where_all_is_well(root: Path) -> World:
     Args:
         root: an empty folder, which becomes the project's.
     """
-    (root / "requirements").mkdir()
-    (root / vulnerabilities.LOCK).write_bytes(LOCK)
+    for lock in LOCKS:
+        (root / lock.path).parent.mkdir()
+        (root / lock.path).write_text(lock.tool)
     world = World(root, load(ROOT, "prod", environ={}))
     world.deploy()
     world.back_up()
     world.record("run", hours=50)
     world.record("rollback", hours=40)
     world.prove(evidence.Tests(COMMIT, at(1), "ci@here", 100, 0, 0, 2))
-    world.prove(evidence.Vulnerabilities(sha_of_lock(), at(1), "ci@here", 1, ()))
+    for lock in LOCKS:
+        sha = sha_of_lock(lock)
+        world.prove(evidence.Vulnerabilities(sha, at(1), "ci@here", 1, (), lock.path))
     api = "http://10.0.0.9:9090/api/v1"
     world.consul.instances["prometheus"] = [ServiceInstance("p-1", "10.0.0.9", 9090, (), "n1")]
     up = {"labels": {"job": "backend", "instance": "10.0.0.1:80"}, "health": "up"}
@@ -169,5 +171,6 @@ def answer(**data: Any) -> dict[str, Any]:
     return {"status": "success", "data": data}
 
 
-def sha_of_lock() -> str:
-    return hashlib.sha256(LOCK).hexdigest()
+def sha_of_lock(lock: audited.Lock) -> str:
+    """Return the checksum of a lock file of `where_all_is_well`."""
+    return hashlib.sha256(lock.tool.encode()).hexdigest()

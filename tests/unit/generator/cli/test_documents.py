@@ -18,7 +18,7 @@ from flowrex.audit.record import Link
 from flowrex.audit.segment import FileId
 from flowrex.command import output
 from flowrex.testing.s3 import FakeS3
-from generator import artifact, evidence, render
+from generator import artifact, audited, evidence, render
 from generator.artifact import agent as agent_artifact
 from generator.artifact import frontend
 from generator.artifact.agent import Package, Packages
@@ -149,7 +149,7 @@ class TestEvidence:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         found = evidence.Vulnerabilities("abc", NOW.isoformat(), "anna@host", 3, ("a line",))
-        monkeypatch.setattr(evidence, "vulnerabilities_of", lambda *_: found)
+        monkeypatch.setattr(audited, "read", lambda *_: found)
         (tmp_path / "audit.json").write_text("{}")
         words = ("evidence", "vulnerabilities", "dev", str(tmp_path / "audit.json"))
         assert document(*words)["found"] == ["a line"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from flowrex import keys
 from flowrex.consul import ServiceInstance
 from flowrex.errors import ConfigurationError, HardStop, ServerRefused, ServerUnreachable
-from generator import evidence
+from generator import audited, evidence
+from generator.audited import Lock
 from generator.checks import backups, certificates, health, monitoring
 from generator.checks.model import Certificate
 from generator.preflight import caps, exposed, limits, rehearsal, tested, vulnerabilities
@@ -20,6 +22,7 @@ from generator.render import RenderedJob
 from tests.unit.generator.checks.world import (
     COMMIT,
     HCL,
+    LOCKS,
     NOW,
     World,
     answer,
@@ -87,22 +90,55 @@ class TestTests:
 
 
 class TestVulnerabilities:
-    def test_a_known_one_stops_and_is_named(self, world: World) -> None:
-        line = "fastapi 0.115.0: PYSEC-1, fixed in 0.116.0"
-        world.prove(evidence.Vulnerabilities(sha_of_lock(), at(1), "ci@here", 1, (line,)))
-        assert world.look(vulnerabilities.look).evidence == (line,)
+    def prove(self, world: World, lock: Lock, *lines: str, hours: float = 1) -> None:
+        sha = sha_of_lock(lock)
+        world.prove(evidence.Vulnerabilities(sha, at(hours), "ci@here", 1, lines, lock.path))
 
-    def test_an_old_report_is_none(self, world: World) -> None:
-        world.prove(evidence.Vulnerabilities(sha_of_lock(), at(25), "ci@here", 1, ()))
-        assert not world.look(vulnerabilities.look).passed
+    def test_both_lock_files_are_told_of(self, world: World) -> None:
+        found = world.look(vulnerabilities.look)
+        assert found.text == (
+            "No vulnerability is known: 1 packages of requirements/app.lock, asked for 1h ago; "
+            "1 packages of frontend/package-lock.json, asked for 1h ago"
+        )
+        assert found.evidence == tuple(sha_of_lock(one) for one in LOCKS)
 
-    def test_a_report_on_another_lock_file_is_none(self, world: World) -> None:
-        (world.root / vulnerabilities.LOCK).write_text("fastapi==0.116.0\n")
-        assert not world.look(vulnerabilities.look).passed
+    @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.tool)
+    def test_a_known_one_stops_and_is_named(self, world: World, lock: Lock) -> None:
+        line = "name 1.0: ID-1, fixed in 2.0"
+        self.prove(world, lock, line)
+        found = world.look(vulnerabilities.look)
+        assert (found.passed, found.evidence, found.hint) == (False, (line,), lock.cure)
+        assert found.text.startswith(f"1 vulnerabilities are known: 1 packages of {lock.path}")
 
-    def test_without_a_lock_file_nothing_is_known(self, world: World) -> None:
-        (world.root / vulnerabilities.LOCK).unlink()
-        assert not world.look(vulnerabilities.look).passed
+    def test_what_is_wrong_with_either_is_told(self, world: World) -> None:
+        for lock in LOCKS:
+            self.prove(world, lock, f"a line of {lock.tool}")
+        found = world.look(vulnerabilities.look)
+        assert found.evidence == ("a line of pip-audit", "a line of npm")
+
+    @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.tool)
+    def test_an_old_report_is_none(self, world: World, lock: Lock) -> None:
+        self.prove(world, lock, hours=25)
+        found = world.look(vulnerabilities.look)
+        assert not found.passed
+        assert lock.command in (found.hint or "")
+
+    @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.tool)
+    def test_a_report_on_another_lock_file_is_none(self, world: World, lock: Lock) -> None:
+        (world.root / lock.path).write_text("another")
+        found = world.look(vulnerabilities.look)
+        assert found.text == f"Nobody has recorded what is known of {lock.path}"
+
+    @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.tool)
+    def test_without_a_lock_file_nothing_is_known(self, world: World, lock: Lock) -> None:
+        (world.root / lock.path).unlink()
+        assert world.look(vulnerabilities.look).text == f"There is no {lock.path}"
+
+    def test_a_frontend_that_is_not_deployed_is_not_judged(self, world: World) -> None:
+        (world.root / audited.FRONTEND.path).unlink()
+        frontend = replace(world.environment.frontend, enabled=False)
+        world.environment = replace(world.environment, frontend=frontend)
+        assert world.look(vulnerabilities.look).passed
 
 
 class TestBackups:
