@@ -12,7 +12,8 @@
     │       └── NotFound             6  it has no such thing
     ├── HardStop                     7  a hard stop refuses
     ├── LockHeld                     8  somebody else holds the lock
-    └── CanaryWaiting                9  the canary is healthy and waits for a person
+    ├── CanaryWaiting                9  the canary is healthy and waits for a person
+    └── Declined                   130  a person was asked, and the answer is no
 
 They are raised where the thing happens and reported once, in `flowrex.command.edge`.
 """
@@ -135,3 +136,18 @@ class CanaryWaiting(FlowrexError):
     """The canary is healthy and waits for somebody to promote it."""
 
     exit_status = 9
+
+
+class Declined(FlowrexError):
+    """A person was asked, and the answer is no."""
+
+    exit_status = 130  # as after Ctrl-C
+
+    def __init__(self, message: str = "nothing was changed", *, hint: str | None = None) -> None:
+        """Say that it ended there.
+
+        Args:
+            message: what came of it.
+            hint: what to do about it; mostly nothing.
+        """
+        super().__init__(message, hint=hint)

@@ -102,8 +102,9 @@ class Cluster:
 
     def document(self, *arguments: str, expect: int | tuple[int, ...] = 0) -> Any:
         """Run flowrexctl with --json and return its document, which has to fit its schema."""
-        document = json.loads(self.run(*arguments, "--json", expect=expect).stdout)
-        wrong = schemas.wrong_of(document, arguments)
+        done = self.run(*arguments, "--json", expect=expect)
+        document = json.loads(done.stdout)
+        wrong = schemas.wrong_of(document, arguments, done.returncode)
         assert wrong is None, f"flowrexctl {' '.join(arguments)}: {wrong}\n{document}"
         return document
 

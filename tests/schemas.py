@@ -94,6 +94,15 @@ def is_error(document: Any) -> bool:
     return isinstance(document, dict) and {"error", "message", "hint"} <= document.keys()
 
 
-def wrong_of(document: Any, words: Sequence[str]) -> str | None:
-    """Return what is wrong with the document that a command line printed, or None."""
+def wrong_of(document: Any, words: Sequence[str], status: int | None = None) -> str | None:
+    """Return what is wrong with the document that a command line printed, or None.
+
+    Args:
+        document: as it was printed.
+        words: the command line.
+        status: with what the process left, where that is known.
+    """
+    told = document.get("exit_status", status) if isinstance(document, dict) else None
+    if status is not None and told != status:
+        return f"exit_status is {told}, and the process left with {status}"
     return wrong(document, ERROR if is_error(document) else name_of(verb_of(words)))

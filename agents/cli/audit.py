@@ -53,7 +53,7 @@ def status(config: Path, as_json: bool) -> None:
             "the agent that runs here ships no audit log", hint="audit.enabled switches it on."
         )
     if as_json:
-        emit(told)
+        emit(told, 0)
         return
     show(f"{told['files']} files open, {told['truncated']} were cut off")
     rows = [_row(name, one) for name, one in told["sinks"].items()]
@@ -116,7 +116,8 @@ def verify(ctx: click.Context, config: Path, as_json: bool) -> None:
     tips = {context.node: Tip(cursor.number, cursor.digest)} if cursor and cursor.number else {}
     breaks = sorted([one for one in results if isinstance(one, Break)] + join(proofs, tips=tips))
     if as_json:
-        emit({"segments": len(results), "breaks": [one.__dict__ for one in breaks]})
+        found = {"segments": len(results), "breaks": [one.__dict__ for one in breaks]}
+        emit(found, _BROKEN if breaks else 0)
     else:
         for one in breaks:
             show(f"segment {one.number}: {one.problem} {one.key}")
@@ -142,7 +143,8 @@ def retention(config: Path, as_json: bool) -> None:
     rules = context.settings.audit.kept()
     chosen = find(places(context), context.node, rules, context)
     if as_json:
-        emit([{**one.__dict__, "modified": one.modified.isoformat()} for one in chosen])
+        segments = [{**one.__dict__, "modified": one.modified.isoformat()} for one in chosen]
+        emit({"segments": segments}, 0)
         return
     for one in chosen:
         age = datetime.now(UTC) - one.modified

@@ -49,7 +49,7 @@ def now(reason: str, config: Path, as_json: bool) -> None:
         manifest = backups.take(reason, hands)
     assert manifest is not None
     if as_json:
-        emit(manifest.document())
+        emit(manifest.document(), 0)
         return
     rows = sum(manifest.rows.values())
     show(
@@ -69,7 +69,7 @@ def list_(local: bool, config: Path, as_json: bool) -> None:
     with at_hand(config, local=local) as (backups, _):
         listing = backups.list()
     if as_json:
-        emit([view.line(one) for one in listing.backups])
+        emit({"backups": [view.line(one) for one in listing.backups]}, 0)
         return
     rows = [
         (
@@ -100,7 +100,7 @@ def show_(name: str, local: bool, config: Path, as_json: bool) -> None:
         backup = backups.list().find(name)
         document = view.whole(backup, backups.catalog.records(backup))
     if as_json:
-        emit(document)
+        emit(document, 0)
         return
     manifest = document["manifest"] or {}
     for label, value in (
@@ -209,7 +209,8 @@ def prune(dry_run: bool, config: Path, as_json: bool) -> None:
                 "deleted": done.deleted,
                 "refused": dict(done.refused),
                 "rests": done.rests,
-            }
+            },
+            0,
         )
         return
     for one in done.decisions:
@@ -221,6 +222,6 @@ def prune(dry_run: bool, config: Path, as_json: bool) -> None:
 
 def _told(name: str, record: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        emit({"name": name, **record})
+        emit({"name": name, **record}, 0)
     else:
         show(f"{name}: {record['text']}")

@@ -66,12 +66,12 @@ def restore(
                 say(sentence)
             if dry_run:
                 if as_json:
-                    emit({"name": manifest.name, "loss": lost.document()})
+                    emit({"name": manifest.name, "loss": lost.document()}, 0)
                 return
             confirmed(backups.database, _typed(backups.database, yes_replace))
             done = backups.restore(manifest.name, target, hands, migrate=shlex.split(migrate or ""))
     if as_json:
-        emit({**done.document(), "loss": lost.document()})
+        emit({**done.document(), "loss": lost.document()}, 0)
         return
     show(f"{done.database} is {done.name} now: {sum(done.rows.values())} rows, as it says")
     if done.kept_as:

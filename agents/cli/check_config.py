@@ -27,6 +27,6 @@ def command(config: Path, as_json: bool) -> None:
     settings = load(config)
     parts = enabled(settings)
     if as_json:
-        emit({"config": str(config), "valid": True, "parts": parts})
+        emit({"config": str(config), "valid": True, "parts": parts}, 0)
         return
     show(f"{config} is valid. Switched on: {', '.join(parts) or 'nothing'}.")

@@ -49,7 +49,7 @@ def status(config: Path, as_json: bool) -> None:
             "this node does not follow the kill switch", path=config, hint="See emergency.enabled."
         )
     if as_json:
-        emit(document)
+        emit(document, 0)
         return
     colour = "green" if document["level"] == "off" else "red"
     word = click.style(str(document["level"]), fg=colour, bold=True)
@@ -91,8 +91,9 @@ def hooks(config: Path, as_json: bool) -> int:
 
     folder = Path(load(config).emergency.hooks.dir)
     found = {name: objection(folder / name, os.getuid()) for name in names(folder)}
+    status = _UNSOUND if any(found.values()) else 0
     if as_json:
-        emit({"dir": str(folder), "hooks": found})
+        emit({"dir": str(folder), "hooks": found}, status)
     elif not found:
         show(f"There is no hook in {folder}.")
     else:
@@ -106,7 +107,7 @@ def hooks(config: Path, as_json: bool) -> int:
             for name, why in found.items()
         ]
         show(table(rows, ("HOOK", "VERDICT")))
-    return _UNSOUND if any(found.values()) else 0
+    return status
 
 
 @command.command("notify")

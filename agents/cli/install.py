@@ -40,7 +40,7 @@ def command(root: Path, program: str | None, as_json: bool) -> None:
 
     placed = install(root, program=program or str(Path(sys.argv[0]).resolve()))
     if as_json:
-        emit({"root": str(root), "files": [asdict(one) for one in placed]})
+        emit({"root": str(root), "files": [asdict(one) for one in placed]}, 0)
         return
     show(table([(one.path, one.action) for one in placed], ("FILE", "WAS")))
     say("Next: put the node's credentials into /etc/flowrex/credentials, write")

@@ -57,7 +57,8 @@ def list_(config: Path, as_json: bool) -> None:
                 "oldest_wal": found.oldest_wal,
                 "newest_wal": found.newest_wal,
                 "backups": [backup.as_document() for backup in found.backups],
-            }
+            },
+            0,
         )
         return
     rows = [
@@ -108,7 +109,7 @@ def backup(kind: BackupType, no_lock: bool, config: Path, as_json: bool) -> None
     newest = asyncio.run(stanza.repository()).newest
     assert newest is not None  # it was just taken
     if as_json:
-        emit(newest.as_document())
+        emit(newest.as_document(), 0)
         return
     show(f"{newest.label}: {newest.size >> 20} MiB, {newest.stored >> 20} MiB in the store.")
 
@@ -152,7 +153,7 @@ def check(config: Path) -> None:
 @command.command("verify")
 @config_option
 @json_option
-def verify(config: Path, as_json: bool) -> None:
+def verify(config: Path, as_json: bool) -> int:
     """Read every byte of the repository; leaves with 6 where a checksum is wrong.
 
     \b
@@ -163,14 +164,16 @@ def verify(config: Path, as_json: bool) -> None:
 
     found = asyncio.run(cluster(config).verify())
     if as_json:
-        emit({"good": found.good, "problems": list(found.problems)})
-    elif found.good:
-        show("Every byte of every backup and of the WAL is right.")
+        status = 0 if found.good else ServerRefused.exit_status
+        emit({"good": found.good, "problems": list(found.problems)}, status)
+        return status
     if not found.good:
         raise ServerRefused(
             f"the repository is damaged: {'; '.join(found.problems)}",
             hint="Take a full backup now; what is damaged can't be restored.",
         )
+    show("Every byte of every backup and of the WAL is right.")
+    return 0
 
 
 @command.command("expire")
@@ -227,7 +230,7 @@ def mark(name: str, config: Path, as_json: bool) -> None:
     """
     position = asyncio.run(cluster(config).mark(name))
     if as_json:
-        emit({"name": name, "lsn": position})
+        emit({"name": name, "lsn": position}, 0)
         return
     show(f"{name} is at {position}")
 

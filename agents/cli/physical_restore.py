@@ -89,7 +89,8 @@ def restore(
                 "target": str(plan.target),
                 "data": str(plan.data),
                 "in_place": plan.in_place,
-            }
+            },
+            0,
         )
         return
     show(f"{plan.data} is restored. PostgreSQL replays the WAL when it is started:")

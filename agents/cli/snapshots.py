@@ -47,7 +47,7 @@ def take(kind: str, config: Path, as_json: bool) -> None:
     manifest = _at_hand(config).take(kind, "manual")
     assert manifest is not None
     if as_json:
-        emit(manifest.document())
+        emit(manifest.document(), 0)
         return
     show(f"{manifest.name} of {kind} is good: {manifest.stored_size} bytes stored")
 
@@ -67,7 +67,7 @@ def list_(kind: str, config: Path, as_json: bool) -> None:
 
     lines = [view.line(one) for one in _at_hand(config).list(kind).backups]
     if as_json:
-        emit(lines)
+        emit({"snapshots": lines}, 0)
         return
     rows = [
         (one["name"], one["at"][:16].replace("T", " "), one["bytes"], one["state"], one["problem"])

@@ -39,7 +39,7 @@ def command(config: Path, as_json: bool) -> None:
         settings = defaults()
     document = local.status(settings)
     if as_json:
-        emit(document)
+        emit(document, 0)
         return
     _show(document)
 

@@ -11,7 +11,7 @@ import click
 
 from flowrex.command import output
 from flowrex.command.verbs import INTERRUPTED
-from flowrex.errors import FlowrexError, UsageError
+from flowrex.errors import Declined, FlowrexError, UsageError
 
 
 def run(
@@ -69,7 +69,13 @@ def _report(error: FlowrexError, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(error.as_document(), indent=2))
     else:
-        output.say(click.style("error: ", fg="red", bold=True) + error.message)
+        # Whoever said no knows why, and nothing went wrong.
+        said_no = isinstance(error, Declined)
+        label = "" if said_no else click.style("error: ", fg="red", bold=True)
+        output.say(
+            label
+            + (f"{error.message[:1].upper()}{error.message[1:]}." if said_no else error.message)
+        )
         if error.hint:
             output.say(error.hint)
     return error.exit_status

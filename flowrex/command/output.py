@@ -24,9 +24,14 @@ def say(text: str = "") -> None:
     click.echo(text, err=True, color=colour())
 
 
-def emit(document: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Print the verb's one JSON document."""
-    click.echo(json.dumps(document, indent=2, default=str))
+def emit(document: Mapping[str, Any], exit_status: int) -> None:
+    """Print the verb's one JSON document, which tells how the process ends.
+
+    Args:
+        document: what came of the verb.
+        exit_status: with what the process leaves after it.
+    """
+    click.echo(json.dumps({**document, "exit_status": exit_status}, indent=2, default=str))
 
 
 def emit_line(document: Mapping[str, Any]) -> None:

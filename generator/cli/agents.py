@@ -43,7 +43,8 @@ def command(environment_name: str, overrides: tuple[str, ...], as_json: bool) ->
                 "environment": environment.name,
                 "nodes_known": unknown is None,
                 "agents": [one.as_document() for one in found],
-            }
+            },
+            0,
         )
         return
     if not found:

@@ -78,8 +78,8 @@ class Asking:
                     "state": answer.state,
                     "message": answer.message,
                     "result": dict(answer.result),
-                    "exit_status": status,
-                }
+                },
+                status,
             )
             return
         output.show(text)

@@ -47,15 +47,13 @@ def command() -> None:
 @environment_options
 @click.option("--since", metavar="TIME", help="Only what was shipped since: a time, or 24h, 7d.")
 @click.option("--node", "nodes", metavar="NODE", multiple=True, help="Only this node's segments.")
-@click.pass_context
 def verify_command(
-    ctx: click.Context,
     environment_name: str,
     overrides: tuple[str, ...],
     as_json: bool,
     since: str | None,
     nodes: tuple[str, ...],
-) -> None:
+) -> int:
     """Prove that nothing was removed, reordered or changed; name the first break.
 
     Reads every byte of every segment. What the agents say in Consul of how far they have come is
@@ -89,12 +87,12 @@ def verify_command(
     if unasked:
         output.say(f"The agents could not be asked how far they have come: {unasked}")
         output.say("So a missing end of the trail would not be seen.")
+    status = _BROKEN if verdict.breaks else 0
     if as_json:
-        output.emit(verdict.document())
+        output.emit(verdict.document(), status)
     else:
         _show_verdict(verdict)
-    if verdict.breaks:
-        ctx.exit(_BROKEN)
+    return status
 
 
 def _query_options(function: F) -> F:
@@ -196,7 +194,7 @@ def export_command(
     lines = [json.dumps(record, separators=(",", ":")) + "\n" for record in records]
     write_atomic(target, "".join(lines), mode=0o600)
     if as_json:
-        output.emit({"file": str(target), "records": len(lines)})
+        output.emit({"file": str(target), "records": len(lines)}, 0)
     else:
         output.show(f"{target}  {len(lines)} records")
 

@@ -81,11 +81,12 @@ def command(
     )
     act = bootstrap.before_nomad if before_nomad else bootstrap.run
     report = act(target, check_only=check)
+    status = 0 if report.complete else INCOMPLETE
     if as_json:
-        emit(report.as_document())
+        emit(report.as_document(), status)
     else:
         _show(report, environment_name, check=check)
-    return 0 if report.complete else INCOMPLETE
+    return status
 
 
 def _show(report: Report, environment: str, *, check: bool) -> None:

@@ -114,7 +114,7 @@ def command(
     ]
     if as_json:
         more = {one.name: document for one, document in zip(made[1:], documents[1:], strict=True)}
-        emit({**documents[0], **more})
+        emit({**documents[0], **more}, 0)
         return
     for one, at in zip(made, pushed, strict=True):
         show(f"{one.path}  {one.size / 1e6:.1f} MB  sha256:{one.sha256}")
@@ -153,7 +153,7 @@ def _agent(
     finally:
         progress.clear()
     if as_json:
-        emit({"version": version, "packages": packages.as_documents(), **_document(pushed)})
+        emit({"version": version, "packages": packages.as_documents(), **_document(pushed)}, 0)
         return
     for one in (packages.tarball, packages.deb):
         show(f"{one.path}  {one.size / 1e6:.1f} MB  sha256:{one.sha256}")

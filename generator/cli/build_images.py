@@ -79,7 +79,7 @@ def run(name: str, overrides: tuple[str, ...], choice: Choice, *, as_json: bool)
 
 def _show(made: Manifest, *, as_json: bool) -> None:
     if as_json:
-        emit(made.as_document())
+        emit(made.as_document(), 0)
         return
     rows = [
         (one.reference, f"{one.size / 1e6:.0f} MB", one.digest or f"{one.id} (not pushed)")

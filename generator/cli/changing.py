@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from flowrex.command import output
-from flowrex.command.verbs import INTERRUPTED
-from flowrex.errors import UsageError
 from generator.cli import context
 from generator.cli.options import environment_options
 from generator.cli.telling import Teller, outcomes_document, outcomes_table
@@ -90,32 +88,6 @@ def validator(setup: Setup) -> Validator:
 def finish(setup: Setup, outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     """Print what became of each job."""
     if as_json:
-        output.emit(outcomes_document(setup.environment.name, outcomes))
+        output.emit(outcomes_document(setup.environment.name, outcomes), 0)
     else:
         output.show(outcomes_table(outcomes))
-
-
-def confirm(
-    ctx: click.Context, environment: str, question: str, *, alone: str, hint: str, as_json: bool
-) -> None:
-    """Ask a person, and end the verb where the answer is no.
-
-    Args:
-        ctx: the verb.
-        environment: what would be changed.
-        question: what is asked.
-        alone: the error where there is nobody to ask.
-        hint: what to type then.
-        as_json: whether one document is printed.
-
-    Raises:
-        UsageError: there is nobody to ask.
-    """
-    if not output.interactive():
-        raise UsageError(alone, hint=hint)
-    if not click.confirm(f"\n{question}", err=True):
-        output.say("Nothing was changed.")
-        if as_json:
-            nothing = outcomes_document(environment, ())
-            output.emit({**nothing, "exit_status": INTERRUPTED})
-        ctx.exit(INTERRUPTED)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
 
-from flowrex.command.output import emit, interactive, say, show, table
-from flowrex.errors import ServerUnreachable, UsageError
+from flowrex.command.output import emit, emit_line, say, show, table
+from flowrex.errors import ServerUnreachable
+from generator.cli import question
 from generator.cli.dev_setup import setup
 from generator.cli.dev_status import status
 from generator.cli.options import json_option
@@ -85,7 +87,8 @@ def up(nodes: int | None, servers: int | None, as_json: bool) -> None:
                 "seconds": seconds,
                 "servers": [vars(server) for server in result.servers],
                 "configured": result.configured,
-            }
+            },
+            0,
         )
         return
     if all(server.action == "kept" for server in result.servers) and result.configured is None:
@@ -126,12 +129,11 @@ def reset(yes: bool, as_json: bool) -> None:
 
     settings = _settings()
     if not yes:
-        if not interactive():
-            raise UsageError(
-                f"this deletes all data in {settings.root}, and nobody can be asked",
-                hint="Add --yes where that is meant.",
-            )
-        click.confirm(f"Delete all data in {settings.root}?", abort=True, err=True)
+        question.confirm(
+            f"Delete all data in {settings.root}?",
+            alone=f"this deletes all data in {settings.root}, and nobody can be asked",
+            hint="Add --yes where that is meant.",
+        )
     _report(fall.reset(settings, tell=say), as_json, "The cluster is down and its data deleted.")
 
 
@@ -154,19 +156,20 @@ def logs(server: str | None, follow: bool, lines: int, as_json: bool) -> None:
     if server is None:
         found = journal.names(folder)
         if as_json:
-            emit([{"server": name, "log": str(folder / f"{name}.log")} for name in found])
+            known = [{"server": name, "log": str(folder / f"{name}.log")} for name in found]
+            emit({"logs": known}, 0)
         else:
             show("\n".join(found))
         return
     path = journal.find(folder, server)
     last = journal.last_lines(path, lines)
     if as_json and not follow:
-        emit({"server": server, "log": str(path), "lines": last})
+        emit({"server": server, "log": str(path), "lines": last}, 0)
         return
-    for line in last:
-        show(line)
-    if follow:
-        for line in journal.follow(path):
+    for line in chain(last, journal.follow(path) if follow else ()):
+        if as_json:
+            emit_line({"server": server, "line": line})
+        else:
             show(line)
 
 
@@ -189,7 +192,7 @@ def env(as_json: bool) -> None:
         )
     values = access.environment(known.layout)
     if as_json:
-        emit(values)
+        emit(values, 0)
     else:
         show(access.exports(values))
 
@@ -209,7 +212,7 @@ def servers(as_json: bool) -> None:
     found = programs.inspect(rise.BINARIES, cache=_settings().cache, environ=os.environ)
     documents = [entry.as_document() for entry in found]
     if as_json:
-        emit(documents)
+        emit({"servers": documents}, 0)
         return
     rows = [
         (
@@ -247,7 +250,7 @@ def _finder(
 
 def _report(removed: Removed, as_json: bool, sentence: str) -> None:
     if as_json:
-        emit(vars(removed))
+        emit(vars(removed), 0)
         return
     if removed.nothing:
         show("Nothing was running.")

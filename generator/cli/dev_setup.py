@@ -43,7 +43,8 @@ def setup(load: bool, as_json: bool) -> None:
             {
                 "packages_installed": [package.name for package in installed],
                 "servers": [binary.as_document() for binary in found.values()],
-            }
+            },
+            0,
         )
     else:
         show(f"{len(wanted)} system packages and {len(found)} servers are here.")

@@ -36,11 +36,12 @@ def status(as_json: bool) -> int:
         raise ServerUnreachable(
             f"there is no cluster in {settings.root}", hint="`flowrexctl dev up` makes one."
         )
+    exit_status = 0 if found.healthy else _UNHEALTHY
     if as_json:
-        emit(found.as_document())
+        emit(found.as_document(), exit_status)
     else:
         _show_status(found)
-    return 0 if found.healthy else _UNHEALTHY
+    return exit_status
 
 
 def _show_status(found: ClusterStatus) -> None:

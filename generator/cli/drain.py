@@ -6,7 +6,8 @@ import click
 
 from flowrex.command import output
 from flowrex.errors import UsageError
-from generator.cli.changing import confirm, lock_wait_option, prepare
+from generator.cli import question
+from generator.cli.changing import lock_wait_option, prepare
 from generator.cli.options import environment_options
 
 
@@ -61,13 +62,10 @@ def command(
     with prepare(environment_name, overrides, (), lock_wait, reason) as (setup, names):
         found = drain.find(setup.nomad, node)
         if not end and not yes:
-            confirm(
-                ctx,
-                environment_name,
+            question.confirm(
                 f"Move everything away from {found.name}?",
                 alone="a drain asks before it changes anything, and there is nobody to ask",
                 hint=f"flowrexctl drain {environment_name} {found.name} --yes",
-                as_json=as_json,
             )
         moved: dict[str, int] = {}
         verb = "drain --end" if end else "drain"
@@ -79,6 +77,4 @@ def command(
                 done = drain.drain(watch, found, names, deadline_s=limit_s, system=system)
                 came["moved"] = moved = dict(done.moved)
     if as_json:
-        output.emit(
-            {"environment": environment_name, "node": found.name, "moved": moved, "exit_status": 0}
-        )
+        output.emit({"environment": environment_name, "node": found.name, "moved": moved}, 0)

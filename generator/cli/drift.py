@@ -59,8 +59,9 @@ def command(
             error.exit_status = DETAILED_ERROR
         raise
     document = drift.document(environment.name, environment.release.version, found, counts=counts)
+    status = _DRIFT if document["drift"] and detailed_exitcode else 0
     if as_json:
-        output.emit(document)
+        output.emit(document, status)
     else:
         output.show(styled([*drift.lines(found, counts=counts)]))
-    return _DRIFT if document["drift"] and detailed_exitcode else 0
+    return status

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from flowrex.command import output
-from flowrex.command.verbs import INTERRUPTED
 from flowrex.emergency import WORDS
 from flowrex.errors import UsageError
-from generator.cli import context
+from generator.cli import context, question
 from generator.cli.options import environment_options
 
 if TYPE_CHECKING:
@@ -127,14 +126,11 @@ def off(
     output.say(emergency_view.done_so_far(seen))
     output.say(left.sentence())
     if not yes:
-        if not output.interactive():
-            raise UsageError(
-                "ending an emergency asks first, and there is nobody to ask",
-                hint=f"flowrexctl emergency off {environment_name} --reason TEXT --yes",
-            )
-        if not click.confirm(f"\nEnd it in {environment_name}?", err=True):
-            output.say("Nothing was changed.")
-            ctx.exit(INTERRUPTED)
+        question.confirm(
+            f"End it in {environment_name}?",
+            alone="ending an emergency asks first, and there is nobody to ask",
+            hint=f"flowrexctl emergency off {environment_name} --reason TEXT --yes",
+        )
     _finish(
         _shown(lambda: run.off(desk, seen.standing, _said(reason), left.sentence()), as_json),
         as_json,
@@ -201,17 +197,15 @@ def drill(
         return
     held = seconds(length)
     if not yes:
-        if not output.interactive():
-            raise UsageError(
-                "a real halt asks first, and there is nobody to ask",
-                hint=f"flowrexctl emergency drill {environment_name} --really --yes",
-            )
-        if not click.confirm(f"Halt trading in {environment_name} for {length}?", err=True):
-            ctx.exit(INTERRUPTED)
+        question.confirm(
+            f"Halt trading in {environment_name} for {length}?",
+            alone="a real halt asks first, and there is nobody to ask",
+            hint=f"flowrexctl emergency drill {environment_name} --really --yes",
+        )
     halted, ended = run.drill_really(desk, held)
     if as_json:
         documents = {"halted": run.response_document(halted)}
-        output.emit({**documents, "ended": run.response_document(ended), "exit_status": 0})
+        output.emit({**documents, "ended": run.response_document(ended)}, 0)
         return
     for response in (halted, ended):
         _finish(response, as_json)
@@ -263,7 +257,7 @@ def _finish(response: Response, as_json: bool, *, status: int | None = None) -> 
     if as_json:
         if status is None:
             status = _NOT_ACKNOWLEDGED if response.lacking and response.standing.index else 0
-        output.emit({**response_document(response), "exit_status": status})
+        output.emit(response_document(response), status)
         return
     output.show(emergency_view.standing(response.standing))
     output.show(emergency_view.table(response))

@@ -68,7 +68,8 @@ def show(
                     one.path: {"value": one.value, "file": one.file, "line": one.line}
                     for one in found
                 },
-            }
+            },
+            0,
         )
         return
     rows = [(one.path, compare.shown(one.value), one.place) for one in found]
@@ -103,6 +104,7 @@ def diff(
     compare.chosen([*sides[0], *sides[1]], paths)
     left, right = (compare.below(side, paths) for side in sides)
     found = compare.differences(left, right)
+    status = _DIFFERENT if found and detailed_exitcode else 0
     if as_json:
         output.emit(
             {
@@ -113,14 +115,15 @@ def diff(
                     ]
                     for one in found
                 },
-            }
+            },
+            status,
         )
     elif found:
         rows = [(one.path, *(_cell(side) for side in (one.left, one.right))) for one in found]
         output.show(output.table(rows, ("SETTING", environment_name.upper(), other.upper())))
     else:
         output.show(f"{environment_name} and {other} are alike.")
-    return _DIFFERENT if found and detailed_exitcode else 0
+    return status
 
 
 def _settings(name: str, overrides: tuple[str, ...]) -> list[Written]:

@@ -111,6 +111,6 @@ def vulnerabilities(
 
 def _told(document: dict[str, object], text: str, *, as_json: bool) -> None:
     if as_json:
-        output.emit({**document, "exit_status": 0})
+        output.emit(document, 0)
     else:
         output.say(text)

@@ -35,16 +35,14 @@ CHANGES = 1
     is_flag=True,
     help="Exit 0 without changes, 1 with changes, 255 on an error.",
 )
-@click.pass_context
 def command(
-    ctx: click.Context,
     environment_name: str,
     overrides: tuple[str, ...],
     as_json: bool,
     jobs: tuple[str, ...],
     out: Path | None,
     detailed_exitcode: bool,
-) -> None:
+) -> int:
     """Show what a run would change.
 
     Nothing is changed. A saved plan binds each job's spec and the index that the job has now; if
@@ -71,17 +69,18 @@ def command(
             error.exit_status = DETAILED_ERROR
         raise
     version = environment.release.version
+    status = CHANGES if detailed_exitcode and has_changes(plans) else 0
     if as_json:
         known_by = planfile.content_hash(environment.name, version, plans)
-        output.emit({**planview.document(environment.name, version, plans), "hash": known_by})
+        document = planview.document(environment.name, version, plans)
+        output.emit({**document, "hash": known_by}, status)
     else:
         output.show(styled(planview.lines(plans)))
         if out:
             output.say(
                 f"\nSaved. To run exactly this: flowrexctl run {environment.name} --plan {out}"
             )
-    if detailed_exitcode and has_changes(plans):
-        ctx.exit(CHANGES)
+    return status
 
 
 def _save(path: Path, environment: Environment, plans: Sequence[JobPlan]) -> None:

@@ -72,8 +72,8 @@ def command(
                 "environment": environment.name,
                 "revision": ground.revision(),
                 "stops": [{"stop": one.check.name, **one.as_document()} for one in looked],
-                "exit_status": status,
-            }
+            },
+            status,
         )
     else:
         output.show(table(looked, "STOP", verbose=verbose))

@@ -70,7 +70,7 @@ def list_(
     shown = records[:limit]
     if as_json:
         documents = [view.document(one, records, holder) for one in shown]
-        output.emit({"environment": environment_name, "releases": documents})
+        output.emit({"environment": environment_name, "releases": documents}, 0)
     elif not shown:
         output.show(f"No release of {environment_name} is recorded.")
     else:
@@ -96,7 +96,7 @@ def show(environment_name: str, overrides: tuple[str, ...], as_json: bool, name:
     found = find(records, name, environment_name)
     kept = _kept(environment, found)
     if as_json:
-        output.emit({**view.document(found, records, holder), "kept": kept})
+        output.emit({**view.document(found, records, holder), "kept": kept}, 0)
         return
     for sentence in view.sentences(found, records, holder):
         output.show(sentence)
@@ -130,7 +130,8 @@ def diff(
     found = compare.compare(access.nomad(environment), old, new)
     if as_json:
         jobs = compare.documents(found, planview.change_document)
-        output.emit({"environment": environment_name, "from": old.id, "to": new.id, "jobs": jobs})
+        between = {"from": old.id, "to": new.id}
+        output.emit({"environment": environment_name, **between, "jobs": jobs}, 0)
         return
     output.show(f"{old.id} → {new.id}")
     output.show(styled([*view.difference_lines(found)]))

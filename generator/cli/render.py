@@ -42,12 +42,11 @@ def command(
     if out is not None:
         _write(out, {f"{job.name}.nomad.hcl": job.hcl for job in rendered})
     if as_json:
-        emit(
-            [
-                {"job": job.name, "kind": job.kind, "sha256": job.sha256, "hcl": job.hcl}
-                for job in rendered
-            ]
-        )
+        jobs_document = [
+            {"job": job.name, "kind": job.kind, "sha256": job.sha256, "hcl": job.hcl}
+            for job in rendered
+        ]
+        emit({"environment": environment.name, "jobs": jobs_document}, 0)
     elif out is None:
         show("\n".join(job.hcl.rstrip("\n") + "\n" for job in rendered).rstrip("\n"))
     else:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from flowrex.command import output
-from flowrex.command.verbs import INTERRUPTED
 from flowrex.errors import UsageError
-from generator.cli import context
+from generator.cli import context, question
 from generator.cli.changing import lock_wait_option
 from generator.cli.options import environment_options
 from generator.cli.telling import Teller
@@ -110,34 +109,25 @@ def command(
             wished = wish.prepare(
                 desk, environment.postgres.database, to=to, node=node, source=source
             )
-            _confirm(ctx, environment, wished, database)
+            _confirm(environment, wished, database)
             answer = run.restore(setup, desk, wished, migrate=migrate)
     finally:
         teller.clear()
     _finish(environment.name, answer, as_json=as_json)
 
 
-def _confirm(
-    ctx: click.Context, environment: Environment, wish: Wish, database: str | None
-) -> None:
+def _confirm(environment: Environment, wish: Wish, database: str | None) -> None:
     output.say(f"{wish.backup} → database {wish.database} of {environment.name}, by {wish.node}")
     for sentence in wish.sentences:
         output.say(sentence)
     output.say("While it runs, backend and worker are stopped.")
     if database is None:
-        if not output.interactive():
-            raise UsageError(
-                "a restore asks for the database's name, and there is nobody to ask",
-                hint=f"flowrexctl restore {environment.name} --kind {wish.source} "
-                f"--to '{wish.backup}' --database NAME",
-            )
-        typed = click.prompt(
-            "\nType the database's name to restore it", default="", show_default=False, err=True
+        database = question.typed(
+            "Type the database's name to restore it",
+            alone="a restore asks for the database's name, and there is nobody to ask",
+            hint=f"flowrexctl restore {environment.name} --kind {wish.source} "
+            f"--to '{wish.backup}' --database NAME",
         )
-        if not typed:
-            output.say("Nothing was changed.")
-            ctx.exit(INTERRUPTED)
-        database = typed
     if database != wish.database:
         raise UsageError(
             f"the database is not {database!r}; nothing was changed",
@@ -173,8 +163,8 @@ def _finish(environment: str, answer: Answer, *, as_json: bool) -> None:
                 "environment": environment,
                 "request": answer.id,
                 "result": dict(answer.result),
-                "exit_status": 0,
-            }
+            },
+            0,
         )
         return
     kept = answer.result.get("kept_as")
@@ -188,6 +178,6 @@ def _finish(environment: str, answer: Answer, *, as_json: bool) -> None:
 
 def _told_abandoned(environment: str, jobs: object, *, as_json: bool) -> None:
     if as_json:
-        output.emit({"environment": environment, "started": jobs, "exit_status": 0})
+        output.emit({"environment": environment, "started": jobs}, 0)
         return
     output.show("The jobs run again, and the restore is forgotten.")

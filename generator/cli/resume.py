@@ -8,9 +8,9 @@ import click
 
 from flowrex.command import output
 from flowrex.errors import UsageError
-from generator.cli import context
+from generator.cli import context, question
 from generator.cli.carrying import carry_out
-from generator.cli.changing import confirm, lock_wait_option, reason_option
+from generator.cli.changing import lock_wait_option, reason_option
 from generator.cli.options import environment_argument, json_option
 
 _LEFT = {
@@ -79,13 +79,10 @@ def command(
     rows = [(one.job.name, _LEFT[one.action]) for one in left]
     output.say(output.table(rows, ("JOB", "LEFT TO DO")) if rows else "nothing but its record.")
     if left and not yes:
-        confirm(
-            ctx,
-            environment.name,
+        question.confirm(
             f"Go on with it in {environment.name}?",
             alone="it asks before it changes anything, and there is nobody to ask",
             hint=f"flowrexctl resume {environment.name} --yes",
-            as_json=as_json,
         )
     if not record.version:
         raise UsageError(f"the record of {record.id} names no version")

@@ -8,7 +8,8 @@ import click
 
 from flowrex.command import output
 from flowrex.errors import UsageError
-from generator.cli.changing import confirm, lock_wait_option, prepare, reason_option
+from generator.cli import question
+from generator.cli.changing import lock_wait_option, prepare, reason_option
 from generator.cli.options import environment_options
 from generator.cli.telling import outcomes_document, outcomes_table
 
@@ -91,18 +92,15 @@ def command(
         if not accept_irreversible:
             _require_reversible(setup, found, words, to)
         if name is not None and not yes:
-            confirm(
-                ctx,
-                environment_name,
+            question.confirm(
                 f"Roll {environment_name} back?",
                 alone="a rollback to a release asks before it changes anything, and there is "
                 "nobody to ask",
                 hint=f"flowrexctl rollback {environment_name} {name} --yes",
-                as_json=as_json,
             )
         outcomes = go_back(setup, targets, version, release_id=release_id)
     if as_json:
-        output.emit(_document(setup, outcomes, release_id, found))
+        output.emit(_document(setup, outcomes, release_id, found), 0)
     else:
         output.show(outcomes_table(outcomes))
 

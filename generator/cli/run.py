@@ -10,9 +10,9 @@ import click
 
 from flowrex.command import output
 from flowrex.errors import UsageError
-from generator.cli import context
+from generator.cli import context, question
 from generator.cli.carrying import carry_out
-from generator.cli.changing import confirm, lock_wait_option, reason_option
+from generator.cli.changing import lock_wait_option, reason_option
 from generator.cli.options import environment_options
 from generator.cli.preflight import override_option
 from generator.cli.telling import outcomes_document, styled
@@ -139,15 +139,12 @@ def _planned(
         output.show(text)
     if not has_changes(plans):
         if as_json:
-            output.emit(outcomes_document(environment.name, ()))
+            output.emit(outcomes_document(environment.name, ()), 0)
         ctx.exit(0)
     if not yes:
-        confirm(
-            ctx,
-            environment.name,
+        question.confirm(
             f"Run this in {environment.name}?",
             alone="a run asks before it changes anything, and there is nobody to ask",
             hint=f"flowrexctl run {environment.name} --yes, or run a saved plan with --plan.",
-            as_json=as_json,
         )
     return steps_of_plan(plans)

@@ -41,7 +41,7 @@ def command(
     if as_json:
         if found.unknown is not None:
             raise found.unknown
-        output.emit(found.as_document())
+        output.emit(found.as_document(), 0)
         return
     rows = []
     for job in found.jobs:

@@ -94,6 +94,5 @@ def outcomes_document(environment: str, outcomes: Sequence[Outcome]) -> Mapping[
     """Return what a changing verb prints with --json."""
     return {
         "environment": environment,
-        "exit_status": 0,
         "jobs": [outcome.as_document() for outcome in outcomes],
     }

@@ -8,7 +8,7 @@ import click
 
 from flowrex.command import output
 from flowrex.errors import UsageError
-from generator.cli import INTERRUPTED, context
+from generator.cli import context, question
 from generator.cli.options import environment_options
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ _SAYS = {
 @click.option("--force", is_flag=True, help="Take it from a holder that is still there.")
 @click.option("--reason", metavar="TEXT", help="Why; it is recorded. --force needs it.")
 @click.option("--confirm", metavar="ENV", help="With --force: the environment's name again.")
-@click.pass_context
 def command(
-    ctx: click.Context,
     environment_name: str,
     overrides: tuple[str, ...],
     as_json: bool,
@@ -66,7 +64,7 @@ def command(
     if held is not None:
         output.say(f"The lock is held by {held.holder}.")
         if force:
-            _confirmed(ctx, environment.name, confirm)
+            _confirmed(environment.name, confirm)
             how = "forced"
         else:
             how = unlock.judge(consul, environment.name, held, SystemClock(), output.say)
@@ -75,28 +73,18 @@ def command(
             unlock.take_away(consul, environment.name, held, how, why)
     if as_json:
         holder = None if held is None else held.as_document()
-        output.emit({"environment": environment.name, "holder": holder, "how": how})
+        output.emit({"environment": environment.name, "holder": holder, "how": how}, 0)
     else:
         output.show(_SAYS[how or "nobody"].format(environment.name, environment.name))
 
 
-def _confirmed(ctx: click.Context, environment: str, typed: str | None) -> None:
+def _confirmed(environment: str, typed: str | None) -> None:
     if typed is None:
-        if not output.interactive():
-            raise UsageError(
-                "the environment's name is asked for, and there is nobody to ask",
-                hint=f"flowrexctl unlock {environment} --force --reason TEXT "
-                f"--confirm {environment}",
-            )
         output.say("Its run will stop where it is; what Nomad has begun goes on.")
-        typed = click.prompt(
-            "\nType the environment's name to take the lock away",
-            default="",
-            show_default=False,
-            err=True,
+        typed = question.typed(
+            "Type the environment's name to take the lock away",
+            alone="the environment's name is asked for, and there is nobody to ask",
+            hint=f"flowrexctl unlock {environment} --force --reason TEXT --confirm {environment}",
         )
-        if not typed:
-            output.say("Nothing was changed.")
-            ctx.exit(INTERRUPTED)
     if typed != environment:
         raise UsageError(f"the environment is not {typed!r}; nothing was changed")

@@ -34,8 +34,9 @@ def command(
 
     environment = load_environment(environment_name, overrides)
     report = validate.validate(environment, project_root(), jobs, offline=offline)
+    status = 3 if report.errors else 0
     if as_json:
-        emit(report.as_document())
+        emit(report.as_document(), status)
     else:
         for finding in report.findings:
             show(str(finding))
@@ -45,4 +46,4 @@ def command(
             f"{len(report.jobs)} jobs of {environment.name}: "
             + (f"{len(report.errors)} mistakes." if report.errors else "no mistakes.")
         )
-    return 3 if report.errors else 0
+    return status

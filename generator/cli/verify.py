@@ -62,7 +62,7 @@ def command(environment_name: str, overrides: tuple[str, ...], as_json: bool, ve
             }
             for one in looked
         ]
-        output.emit({"environment": environment.name, "checks": checks, "exit_status": status})
+        output.emit({"environment": environment.name, "checks": checks}, status)
     else:
         output.show(table(looked, "CHECK", verbose=verbose))
     return status

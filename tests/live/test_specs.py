@@ -50,7 +50,9 @@ def test_nomad_reads_a_quoted_value_as_it_was(nomad: NomadClient, value: str) ->
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda p: f"{p.parent.name}-{p.name}")
 def test_every_job_is_formatted_as_nomad_formats(cluster: Cluster, path: Path) -> None:
-    (binary,) = (s["path"] for s in cluster.document("dev", "servers") if s["name"] == "nomad")
+    (binary,) = (
+        s["path"] for s in cluster.document("dev", "servers")["servers"] if s["name"] == "nomad"
+    )
     done = subprocess.run([binary, "fmt", "-check", str(path)], capture_output=True, text=True)
     assert done.returncode == 0, f"nomad fmt would change {path}"
 

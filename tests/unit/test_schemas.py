@@ -13,6 +13,8 @@ from flowrex.errors import LockHeld
 from tests import schemas
 
 NAMES = sorted(schemas.published())
+# They print a document a line; how it ends is not known yet then.
+STREAMS = {"logs", "watch-release", "audit search", "audit quarantine"}
 
 
 def subschemas(schema: Any) -> Iterator[dict[str, Any]]:
@@ -43,6 +45,15 @@ def test_it_is_a_schema_and_named_as_its_file(name: str) -> None:
 @pytest.mark.parametrize("verb", schemas.verbs())
 def test_its_title_is_the_command(verb: str) -> None:
     assert schemas.published()[schemas.name_of(verb)]["title"] == f"flowrexctl {verb}"
+
+
+@pytest.mark.parametrize("verb", schemas.verbs())
+def test_a_document_is_an_object_and_tells_the_exit_status(verb: str) -> None:
+    schema = schemas.published()[schemas.name_of(verb)]
+    for one in schema.get("oneOf", [schema]):
+        assert one["type"] == "object"
+        in_a_stream = verb in STREAMS or "--follow" in one["description"]
+        assert ("exit_status" in one.get("required", ())) is not in_a_stream
 
 
 @pytest.mark.parametrize("name", NAMES)

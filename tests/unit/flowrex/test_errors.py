@@ -19,6 +19,7 @@ DOCUMENTED = {
     "HardStop": 7,
     "LockHeld": 8,
     "CanaryWaiting": 9,
+    "Declined": 130,
 }
 
 

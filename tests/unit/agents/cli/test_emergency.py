@@ -62,7 +62,7 @@ def test_status_shows_level_and_steps(
     assert "hook 10-page" in out
     assert err == "hook 10-page: ended with 3\n"
     _, out, _ = run(capsys, "status", "--config", str(config), "--json")
-    assert json.loads(out) == SEEN
+    assert json.loads(out) == {**SEEN, "exit_status": 0}
 
 
 def test_status_of_a_node_that_does_not_follow_it_is_a_mistake(

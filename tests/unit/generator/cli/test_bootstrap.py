@@ -67,7 +67,7 @@ def test_json_is_one_document(
 ) -> None:
     assert run("prod", "--json") == 0
     out, _ = capsys.readouterr()
-    assert json.loads(out) == COMPLETE.as_document()
+    assert json.loads(out) == {**COMPLETE.as_document(), "exit_status": 0}
 
 
 def test_rights_that_are_missing_are_a_mistake_in_the_settings(

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 import pytest
@@ -17,6 +17,7 @@ from flowrex import keys
 from flowrex.audit.record import Link
 from flowrex.audit.segment import FileId
 from flowrex.command import output
+from flowrex.consul import ConsulClient
 from flowrex.testing.s3 import FakeS3
 from generator import artifact, audited, evidence, render
 from generator.artifact import agent as agent_artifact
@@ -30,6 +31,7 @@ from generator.environment import Environment
 from generator.images import build as images
 from generator.images import builder
 from generator.images.manifest import Built, Manifest
+from generator.lock import hold
 from generator.postdeploy import checklist, first_day, readings
 from generator.preflight import stops
 from tests import schemas
@@ -65,6 +67,7 @@ def no(monkeypatch: pytest.MonkeyPatch, flowrexctl: Flowrexctl) -> None:
     """Somebody is there and answers every question with no."""
     monkeypatch.setattr(output, "interactive", lambda: True)
     monkeypatch.setattr(click, "confirm", lambda *_, **__: False)
+    monkeypatch.setattr(click, "prompt", lambda *_, **__: "")
 
 
 @pytest.fixture
@@ -75,16 +78,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_specs(document: Document, folder: Path) -> None:
-    assert [one["job"] for one in document("render", "prod", "backend")] == ["backend"]
+    assert [one["job"] for one in document("render", "prod", "backend")["jobs"]] == ["backend"]
     assert document("validate", "prod", "--offline")["nomad_left_out"] == "--offline"
 
 
 def test_the_local_cluster(document: Document, folder: Path) -> None:
-    assert "nomad" in {one["name"] for one in document("dev", "servers")}
+    assert "nomad" in {one["name"] for one in document("dev", "servers")["servers"]}
     assert document("dev", "down")["processes"] == 0
     (folder / "logs").mkdir(parents=True)
     (folder / "logs" / "nomad-1.log").write_text("one\ntwo\n")
-    assert [one["server"] for one in document("dev", "logs")] == ["nomad-1"]
+    assert [one["server"] for one in document("dev", "logs")["logs"]] == ["nomad-1"]
     assert document("dev", "logs", "nomad-1", "-n", "1")["lines"] == ["two"]
 
 
@@ -93,9 +96,36 @@ def test_a_canary_that_is_given_up(document: Document, canary: None) -> None:
     assert found["result"] == "reverted"
 
 
-@pytest.mark.parametrize("words", [("run", "dev"), ("drain", "dev", "n1")])
-def test_a_no(document: Document, no: None, words: tuple[str, ...]) -> None:
-    assert document(*words, expect=130)["exit_status"] == 130
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "dev"),
+        ("drain", "dev", "n1"),
+        ("emergency", "off", "dev", "--reason", "a test"),
+        ("emergency", "drill", "dev", "--really"),
+        ("unlock", "dev", "--force", "--reason", "a test"),
+        ("dev", "reset"),
+    ],
+    ids=" ".join,
+)
+def test_a_no(
+    flowrexctl: Flowrexctl, no: None, rig: Rig, folder: Path, monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(book, "get", lambda url: {"positions": [], "orders": []})
+    rig.consul.kv_put(keys.EMERGENCY, "on")
+    with hold(cast(ConsulClient, rig.consul), "dev", "run dev", ttl_s=15):
+        done = flowrexctl(*words, "--json")
+    assert done.status == 130
+    assert done.document == {
+        "error": "Declined", "message": "nothing was changed", "hint": None, "exit_status": 130
+    }  # fmt: skip
+    assert rig.nomad.written == []
+
+
+def test_people_are_told_of_a_no_as_of_no_error(flowrexctl: Flowrexctl, no: None) -> None:
+    done = flowrexctl("run", "dev")
+    assert (done.status, done.err) == (130, "Nothing was changed.\n")
 
 
 def test_a_rollback_that_is_not_wanted(
@@ -105,7 +135,7 @@ def test_a_rollback_that_is_not_wanted(
     wanted["backend"] = spec(release="1.1.0")
     assert flowrexctl("run", "dev", "--yes", "--promote").status == 0
     first = document("releases", "list", "dev")["releases"][-1]["id"]
-    assert document("rollback", "dev", first, expect=130)["jobs"] == []
+    assert flowrexctl("rollback", "dev", first, "--json").document["error"] == "Declined"
 
 
 def test_a_node_that_is_emptied_and_given_back(
