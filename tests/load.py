@@ -17,13 +17,22 @@ class load:  # noqa: N801 - it reads as a block: `with load(url) as seen:`
     Attributes:
         report: wrk's own words.
         requests: how many requests were answered.
-        failed: how many got no answer, or one that is neither 2xx nor 3xx.
+        failed: how many got no answer within ten seconds, or one that is neither 2xx nor 3xx.
         p99_ms: the 99th percentile of the answers' latency.
     """
 
     def __init__(self, url: str, *, connections: int = 8) -> None:
         self.report = ""
-        self._command = ["wrk", "-t1", f"-c{connections}", "-d900", "--latency", url]
+        self._command = [
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            "-d900",
+            "--timeout",
+            "10s",
+            "--latency",
+            url,
+        ]
 
     def __enter__(self) -> load:
         self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
