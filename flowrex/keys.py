@@ -39,7 +39,7 @@ DESCRIPTIONS = {
     f"{LOCKS}audit/<env>": "Held by the agent that writes what operators did into the audit trail.",
     f"{LOCKS}flatten": "Held by the worker that cancels orders and closes positions.",
     f"{RELEASES}<env>/<id>": "One release's record: who, when, why, from which revision and plan, "
-    "which job versions, and how it ended.",
+    "which job versions, and how it ended; or a restore's, with the schema after it.",
     f"{CHANGES}<env>/<id>": "Who switched the emergency on or off, restored a backup or "
     "took a lock away: the verb, the reason, the person, and how it ended.",
     f"{RESTORES}<env>": "How far a restore is: the jobs that it stopped with their versions, and "

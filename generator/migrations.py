@@ -40,6 +40,18 @@ class Schema:
             name: why for name, why in self.irreversible.items() if name not in earlier.irreversible
         }
 
+    def at(self, revision: str) -> Schema | None:
+        """Return the schema as it was at a migration up to it; None where that is none of these.
+
+        Args:
+            revision: the migration's; empty: before the first.
+        """
+        names = list(self.irreversible)
+        if revision and revision not in names:
+            return None
+        until = names[: names.index(revision) + 1] if revision else []
+        return Schema(revision, {name: self.irreversible[name] for name in until})
+
 
 def read(root: Path) -> Schema | None:
     """Return the schema that a project's migrations lead to; None where it has none.

@@ -26,7 +26,7 @@ from flowrex.errors import (
 )
 from generator.migrations import Schema
 
-Kind = Literal["run", "promote", "fail", "rollback"]
+Kind = Literal["run", "promote", "fail", "rollback", "restore"]
 Stand = Mapping[str, Any]
 FORMAT = 2
 
@@ -37,7 +37,8 @@ class Release:
 
     Attributes:
         id: sorts by time.
-        kind: the verb.
+        kind: the verb. A restore is no release; it is told of here because the database is another
+            one from then on.
         version: the application's version, where the run is about one.
         outcome: `running`, `done`, `canary`, `failed`, `refused`, `stale`, `interrupted`,
             `unreachable`, `lock-lost` or `error`.
@@ -60,6 +61,8 @@ class Release:
         overridden: the hard stops that were not to stop, to what was found.
         asked: what a run was asked for, as `generator.asked` reads it, so that it can be resumed.
         resumes: the run that it goes on with.
+        restored: of a restore, the `backup` or moment, its `source`, the `database`, and the
+            `revision` of its schema (None: not known; `schema` is that from before then).
         checked: what was found after it, by check: `passed`, `failed`, `unknown` or `off`.
     """
 
@@ -86,6 +89,7 @@ class Release:
     asked: Mapping[str, Any] | None = None
     resumes: str | None = None
     checked: Mapping[str, str] = field(default_factory=dict)
+    restored: Mapping[str, Any] | None = None
     format: int = FORMAT
 
     @property

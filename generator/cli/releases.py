@@ -53,7 +53,7 @@ def command() -> None:
 def list_(
     environment_name: str, overrides: tuple[str, ...], as_json: bool, limit: int | None
 ) -> None:
-    """List ENV's releases, the newest first.
+    """List ENV's releases, the newest first, and among them each restore of the database.
 
     OUTCOME is how it ended: done, canary (it waits), promoted or given up, failed, stale,
     interrupted, refused, unreachable, lock-lost, error, running, or died.

@@ -174,4 +174,5 @@ def _document(
         "release": release_id,
         "migrations_since": found.migrations,
         "backup": found.backup or None,
+        "migrations_lacking": list(found.lacking),
     }

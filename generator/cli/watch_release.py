@@ -99,7 +99,8 @@ def command(
 
 
 def _newest(records: list[Release], environment: str) -> Release:
-    found = next((one for one in records if one.outcome in {"done", "failed", "canary"}), None)
+    ended = (one for one in records if one.outcome in {"done", "failed", "canary"})
+    found = next((one for one in ended if one.kind != "restore"), None)
     if found is None:
         raise UsageError(
             f"no release of {environment} has ended, so that it could be watched",

@@ -28,11 +28,16 @@ class Losses:
             version before works on its result); None where no record says.
         backup: the backup from before them; empty where none is known.
         since: when the release ended that is gone back to; empty where that is not recorded.
+        lacking: the migrations that the release was made for and the database has not, since it was
+            restored.
+        restored: the last restore of the database since; None where there was none.
     """
 
     migrations: dict[str, str] | None = field(default_factory=dict)
     backup: str = ""
     since: str = ""
+    lacking: tuple[str, ...] = ()
+    restored: Release | None = None
 
     @property
     def irreversible(self) -> dict[str, str]:
@@ -41,9 +46,14 @@ class Losses:
 
     def sentences(self) -> list[str]:
         """Return what has to be said before anything is asked."""
+        said = [f"{restored_since(self.restored)}."] if self.restored else []
+        if self.lacking:
+            said.append(
+                f"It lacks what the release relies on: {', '.join(self.lacking)}. "
+                "The job migrate brings it."
+            )
         if self.migrations is None:
-            return ["Which migrations ran since is not recorded. They are not taken back."]
-        said = []
+            return [*said, "Which migrations ran since is not recorded. They are not taken back."]
         harmless = [name for name, why in self.migrations.items() if not why]
         if harmless:
             said.append(
@@ -90,6 +100,11 @@ def way(found: Sequence[Standing], release: Release, environment: str) -> Way:
             healthy, or all of it is what runs already.
     """
     look = f"flowrexctl releases show {environment} {release.id}"
+    if release.restored:
+        raise UsageError(
+            f"{release.id} is a restore of the database, and no release",
+            hint=f"What was released: flowrexctl releases {environment}",
+        )
     if not release.stands:
         raise UsageError(
             f"the record of {release.id} does not say which versions ran",
@@ -139,13 +154,36 @@ def losses(records: Sequence[Release], targets: Sequence[Target]) -> Losses:
     if then is None or not records:
         return Losses({} if not any(version for _, version in targets) else _unknown(records))
     now, before = records[0].known_schema, then.known_schema
-    if now is None:
-        return Losses({})
-    if before is None:
-        return Losses(None)
+    restored = last_restore(records, then)
+    if now is None or before is None:
+        return Losses({} if now is None else None, restored=restored)
     migrations = now.since(before)
-    backup = _backup(records, then) if migrations else ""
-    return Losses(migrations, backup, then.ended or then.started)
+    backup = _backup(records, then, restored) if migrations else ""
+    lacking = tuple(before.since(now))
+    return Losses(migrations, backup, then.ended or then.started, lacking, restored)
+
+
+def last_restore(records: Sequence[Release], then: Release) -> Release | None:
+    """Return the newest restore of the database after a release.
+
+    Args:
+        records: of the environment, the newest first.
+        then: the release.
+    """
+    return next((one for one in records if one.restored and one.id > then.id), None)
+
+
+def restored_since(restore: Release) -> str:
+    """Say which database there is since a restore, without a full stop."""
+    said = restore.restored or {}
+    revision = said.get("revision")
+    schema = "which schema it has is not known"
+    if revision is not None:
+        schema = f"its schema was {revision or 'empty'} then"
+    return (
+        f"The database was restored since, on {restore.ended or restore.started} by {restore.who}, "
+        f"from {said.get('backup')}; {schema}"
+    )
 
 
 def _unknown(records: Sequence[Release]) -> dict[str, str] | None:
@@ -172,11 +210,14 @@ def _origin(records: Sequence[Release], targets: Sequence[Target]) -> Release | 
     return min(origins, key=lambda one: one.id, default=None)
 
 
-def _backup(records: Sequence[Release], then: Release) -> str:
+def _backup(records: Sequence[Release], then: Release, restored: Release | None) -> str:
     """Return the last backup from before the first migration since a release."""
     found = ""
+    # Where the database was back at that schema, what was migrated before is over.
+    again = restored is not None and restored.schema == then.schema
+    begin = restored.id if restored is not None and again else then.id
     for one in sorted(records, key=lambda each: each.id):
-        if one.id <= then.id:
+        if one.id <= begin:
             continue
         found = one.backup or found
         if one.schema != then.schema:

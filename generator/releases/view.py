@@ -10,6 +10,7 @@ from generator import planview
 from generator.lock import Holder
 from generator.planview import Line
 from generator.release import Release, Stand
+from generator.releases.back import last_restore, restored_since
 from generator.releases.compare import JobDifference
 from generator.releases.outcome import outcome
 
@@ -33,8 +34,12 @@ def row(record: Release, records: Sequence[Release], holder: Holder | None) -> t
         record.version or "-",
         short_revision(record.revision),
         outcome(record, records, holder),
-        ", ".join(changed) or "-",
+        ", ".join(changed) or _origin(record),
     )
+
+
+def _origin(record: Release) -> str:
+    return f"database from {record.restored['backup']}" if record.restored else "-"
 
 
 def short_revision(revision: str | None) -> str:
@@ -63,6 +68,12 @@ def sentences(record: Release, records: Sequence[Release], holder: Holder | None
         yield f"schema    {schema.revision}"
     if record.message:
         yield f"message   {record.message}"
+    if record.restored:
+        known = record.restored["revision"]
+        came = "a schema that is not known" if known is None else f"schema {known or 'none'}"
+        yield f"restored  {record.restored['database']} from {record.restored['backup']}, {came}"
+    if (restore := last_restore(records, record)) is not None:
+        yield restored_since(restore)
 
 
 def stands(record: Release, kept: dict[str, bool]) -> list[tuple[str, ...]]:

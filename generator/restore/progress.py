@@ -30,6 +30,7 @@ class Progress:
         request: the id of the request to the agent; empty before there is one.
         jobs: each job that was stopped, with the version that ran.
         source: which backups it comes from.
+        record: the id of its record beside the releases; empty before the database is restored.
     """
 
     backup: str
@@ -42,6 +43,7 @@ class Progress:
     request: str = ""
     jobs: Mapping[str, int] = field(default_factory=dict)
     source: Source = "logical"
+    record: str = ""
 
     def sentence(self) -> str:
         """Say how far it is."""

@@ -14,7 +14,7 @@ from flowrex.node_requests import Answer, Kind, parse_answer
 from generator import node_requests
 from generator.lock import Holder
 from generator.node_requests import Desk, RequestFailed
-from generator.restore import jobs, progress
+from generator.restore import jobs, progress, record
 from generator.restore.progress import Progress
 from generator.restore.wish import Wish
 from generator.setup import Setup, audited
@@ -104,9 +104,11 @@ def _walk(watch: Watch, desk: Desk, now: Progress) -> Answer:
             now = at(step="restoring")
         if now.step == "restoring":
             answer = _restored(watch, desk, now, lambda request: at(request=request))
-            now = at(step="migrating" if now.migrate else "starting")
+            name = record.write(watch.consul, watch.environment, now, answer)
+            now = at(step="migrating" if now.migrate else "starting", record=name)
         if now.step == "migrating":
             jobs.migrate(watch)
+            record.migrated(watch.consul, watch.environment, now.record)
             now = at(step="starting")
         jobs.start(watch, now.jobs)
     except RequestFailed as error:

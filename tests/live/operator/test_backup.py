@@ -105,6 +105,9 @@ def test_a_restore_brings_back_what_was_and_the_jobs(
     assert name in done.stdout
     assert "backend: version" in done.stderr
     assert symbols(settled) == before
+    recorded = settled.document("releases", "list", "dev")["releases"][0]
+    assert (recorded["kind"], recorded["restored"]["backup"]) == ("restore", name)
+    assert recorded["restored"]["revision"] == recorded["schema"]["revision"]
     after = {one["job"]: one for one in settled.document("status", "dev")["jobs"]}
     assert after["backend"]["state"] == "in service"
     assert after["backend"]["release"] == old["backend"]["release"]

@@ -35,6 +35,14 @@ def test_they_stand_in_the_order_in_which_they_run(tmp_path: Path) -> None:
     assert read(tmp_path) == Schema("9", {"1": "", "9": "drops a table"})
 
 
+def test_an_earlier_schema_is_what_ran_until_then() -> None:
+    schema = Schema("3", {"1": "", "2": "drops a table", "3": ""})
+    assert schema.at("2") == Schema("2", {"1": "", "2": "drops a table"})
+    assert schema.at("3") == schema
+    assert schema.at("") == Schema("", {})
+    assert schema.at("4") is None
+
+
 def test_a_project_without_migrations_has_no_schema(tmp_path: Path) -> None:
     assert read(tmp_path) is None
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from flowrex import keys
 from flowrex.command import output
 from flowrex.node_requests import Request, State
 from generator import access, audit
@@ -405,3 +407,80 @@ def test_a_consul_out_of_reach_is_exit_6(
     done = flowrexctl(*arguments)
     assert done.status == 6
     assert "does not answer" in done.err
+
+
+class TestTheRecord:
+    """A restore stands beside the releases, with the schema of the database since."""
+
+    CHAIN: Mapping[str, str] = {"0001": "", "0002": "drops a table", "0003": ""}
+
+    @pytest.fixture(autouse=True)
+    def _released(self, rig: Rig) -> None:
+        schema = {"revision": "0003", "irreversible": dict(self.CHAIN)}
+        said = {
+            "id": "20260301T120000.000000Z-0001", "environment": "dev", "kind": "run",
+            "version": "1.0.0", "outcome": "done", "started": "2026-03-01T12:00:00+00:00",
+            "ended": "2026-03-01T12:05:00+00:00", "holder": {"who": "kim", "host": "desk"},
+            "schema": schema,
+        }  # fmt: skip
+        rig.consul.kv_put(keys.release("dev", str(said["id"])), json.dumps(said))
+
+    def answer(self, agent: Agent, revision: str | None) -> None:
+        state, message, result = agent.restored
+        loss = {} if revision is None else {"revision_then": revision}
+        agent.restored = (state, message, {**result, "loss": loss})
+
+    def newest(self, flowrexctl: Flowrexctl) -> Mapping[str, Any]:
+        listed = flowrexctl("releases", "dev", "--json").document["releases"]
+        found: Mapping[str, Any] = listed[0]
+        return found
+
+    @pytest.mark.parametrize(
+        ("told", "known", "schema"),
+        [("0001", "0001", "0001"), ("", "", ""), ("0009", None, "0003"), (None, None, "0003")],
+    )
+    def test_it_has_the_schema_that_the_agent_tells(
+        self, flowrexctl: Flowrexctl, agent: Agent, told: str, known: str | None, schema: str
+    ) -> None:
+        self.answer(agent, told)
+        assert restore(flowrexctl).status == 0
+        found = self.newest(flowrexctl)
+        assert (found["kind"], found["outcome"], found["version"]) == ("restore", "done", None)
+        assert found["restored"] == {
+            "backup": GOOD["name"], "source": "logical", "database": "flowrex", "revision": known
+        }  # fmt: skip
+        assert found["schema"]["revision"] == schema
+        until = [name for name in self.CHAIN if name <= schema]
+        assert list(found["schema"]["irreversible"]) == until
+
+    def test_after_migrations_it_has_the_schema_from_before(
+        self, flowrexctl: Flowrexctl, agent: Agent
+    ) -> None:
+        self.answer(agent, "0001")
+        assert restore(flowrexctl).status == 0
+        assert restore(flowrexctl, "--migrate").status == 0
+        found = self.newest(flowrexctl)
+        assert found["schema"] == {"revision": "0003", "irreversible": self.CHAIN}
+        assert found["restored"]["revision"] == "0003"
+
+    def test_there_is_one_where_it_was_cut_off_after_it(
+        self, flowrexctl: Flowrexctl, agent: Agent, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        self.answer(agent, "0001")
+        with monkeypatch.context() as patch:
+            patch.setattr(jobs, "start", interrupted)
+            assert restore(flowrexctl).status == 130
+        assert self.newest(flowrexctl)["restored"]["revision"] == "0001"
+        assert flowrexctl("restore", "dev", "--resume").status == 0
+        listed = flowrexctl("releases", "dev", "--json").document["releases"]
+        assert [one["kind"] for one in listed] == ["restore", "run"]
+
+    def test_there_is_none_where_the_agent_refused(
+        self, flowrexctl: Flowrexctl, agent: Agent
+    ) -> None:
+        agent.restored = ("refused", "not now", {})
+        assert restore(flowrexctl).status == 5
+        assert self.newest(flowrexctl)["kind"] == "run"

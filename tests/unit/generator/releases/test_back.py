@@ -166,6 +166,58 @@ def test_what_is_lost_is_said_and_the_way_to_bring_it_back(
     back.require_reversible(lost(rig, *history, back_to=1), "prod", "flowrex", "")
 
 
+def restored(number: int, said: str | None, **more: Any) -> Release:
+    came = {"backup": "scheduled_1", "source": "logical", "database": "flowrex", "revision": said}
+    return record(number, kind="restore", restored=came, **more)
+
+
+def test_what_a_restore_undid_is_not_lost_any_more(rig: Rig, history: list[Release]) -> None:
+    losses = lost(rig, *history, restored(4, "1", schema=schema("1")))
+    assert (losses.migrations, losses.backup, losses.lacking) == ({}, "", ())
+    assert losses.sentences() == [
+        "The database was restored since, on 2026-03-04T12:05:00+00:00 by kim@desk, from "
+        "scheduled_1; its schema was 1 then."
+    ]
+    back.require_reversible(losses, "prod", "flowrex", "")
+
+
+def test_what_the_release_relies_on_and_a_restore_took_away_is_said(
+    rig: Rig, history: list[Release]
+) -> None:
+    losses = lost(rig, *history, restored(4, "1", schema=schema("1")), back_to=2)
+    assert losses.lacking == ("2", "3")
+    assert losses.sentences()[1:] == [
+        "It lacks what the release relies on: 2, 3. The job migrate brings it."
+    ]
+
+
+def test_what_was_migrated_again_after_a_restore_is_lost_and_has_a_backup_of_its_own(
+    rig: Rig, history: list[Release]
+) -> None:
+    rig.in_service(spec(release="1.3.0"))
+    again = now(rig, 5, schema=schema("1", "2", m2="drops a column"), backup="pre_deploy_5")
+    losses = lost(rig, *history, restored(4, "1", schema=schema("1")), again)
+    assert (losses.irreversible, losses.backup) == ({"2": "drops a column"}, "pre_deploy_5")
+
+
+def test_where_a_restore_left_an_unknown_schema_the_one_from_before_counts(
+    rig: Rig, history: list[Release]
+) -> None:
+    losses = lost(rig, *history, restored(4, None, schema=history[2].schema))
+    assert losses.irreversible == {"2": "drops a column"}
+    assert losses.sentences()[0].endswith("from scheduled_1; which schema it has is not known.")
+
+
+def test_a_restore_from_before_the_release_is_not_told(rig: Rig, history: list[Release]) -> None:
+    first = restored(0, "1", schema=schema("1"))
+    assert lost(rig, first, *history).restored is None
+
+
+def test_there_is_no_way_back_to_a_restore(rig: Rig) -> None:
+    with pytest.raises(UsageError, match="is a restore of the database, and no release"):
+        way(rig, restored(4, "1"))
+
+
 def test_of_a_canary_that_is_given_up_nothing_is_lost(rig: Rig, history: list[Release]) -> None:
     (backend,) = standings(cast(NomadClient, rig.nomad), ["backend"])
     assert back.losses(history[::-1], [(backend, None)]) == Losses({})

@@ -47,6 +47,21 @@ def test_what_is_known_beside_the_jobs() -> None:
     assert not any(line.startswith(("completes", "message")) for line in said)
 
 
+def test_a_restore_is_told_of_itself_and_of_what_was_released_before_it() -> None:
+    came = {"backup": "manual_1", "source": "logical", "database": "flowrex", "revision": "0001"}
+    restore = record(2, kind="restore", restored=came, schema={"revision": "0001"})
+    assert view.row(restore, [restore, RUN], None)[3:] == (
+        "restore", "-", "-", "done", "database from manual_1"
+    )  # fmt: skip
+    assert "restored  flowrex from manual_1, schema 0001" in [
+        *view.sentences(restore, [restore, RUN], None)
+    ]
+    assert [*view.sentences(RUN, [restore, RUN], None)][-1] == (
+        "The database was restored since, on 2026-03-02T12:05:00+00:00 by kim@desk, from manual_1; "
+        "its schema was 0001 then"
+    )
+
+
 def test_each_job_is_a_row_with_whether_nomad_keeps_it() -> None:
     assert view.stands(RUN, {"backend": True}) == [
         ("backend", "deployed", "4", "1.0.0", "yes", "sha256:444444444444"),
