@@ -17,7 +17,7 @@ job "retention" {
   }
 
   group "retention" {
-    # What is left is the next run's.
+    # A run that is stopped ends after the batch that is under way; what is left is the next one's.
     restart {
       attempts = 1
       interval = "10m"
@@ -33,7 +33,6 @@ job "retention" {
     task "retention" {
       driver       = "docker"
       user         = "1000:1000"
-      # It ends after the batch that is under way.
       kill_signal  = "SIGTERM"
       kill_timeout = "60s"
 
