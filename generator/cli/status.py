@@ -14,7 +14,13 @@ from generator.cli.options import environment_options
 if TYPE_CHECKING:
     from generator.instances import Instance
 
-_COLOURS = {"in service": "green", "ran": "green", "canary": "yellow", "failed": "red"}
+_COLOURS = {
+    "in service": "green",
+    "ran": "green",
+    "scheduled": "green",
+    "canary": "yellow",
+    "failed": "red",
+}
 
 
 @click.command("status")
