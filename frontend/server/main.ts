@@ -4,6 +4,7 @@ import http from "node:http";
 
 import { release } from "../lib/release";
 import { logger, takeConsole } from "./log";
+import { Metrics } from "./metrics";
 import { type Settings, WrongSetting, read } from "./settings";
 import { endConnectionsWhileDraining, stop } from "./stop";
 
@@ -23,7 +24,8 @@ function main(): void {
     log("error", error.message);
     process.exit(2);
   }
-  const server = nextServer(settings);
+  const metrics = new Metrics(release());
+  const server = nextServer(settings, metrics);
   server.then(endConnectionsWhileDraining);
   let stopping = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -42,16 +44,17 @@ function main(): void {
 }
 
 /** Start Next's own server and return what it listens with, which it keeps to itself. */
-function nextServer(settings: Settings): Promise<http.Server> {
+function nextServer(settings: Settings, metrics: Metrics): Promise<http.Server> {
   process.env.HOSTNAME = settings.host;
   process.env.PORT = String(settings.port);
   process.env.KEEP_ALIVE_TIMEOUT = String(KEEP_ALIVE_MS);
   process.env.NEXT_MANUAL_SIG_HANDLE = "1";
   return new Promise((resolve) => {
     const create = http.createServer;
-    http.createServer = ((...args: Parameters<typeof create>) => {
+    http.createServer = ((listener: http.RequestListener) => {
       http.createServer = create;
-      const server = create(...args);
+      const server = create(metrics.before(listener));
+      metrics.count(server);
       resolve(server);
       return server;
     }) as typeof create;

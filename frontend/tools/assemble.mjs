@@ -12,6 +12,11 @@ const BUILT = join(OUTPUT, ".next");
 // The browser's part, and the program that starts the server.
 cpSync(join(ROOT, ".next", "static"), join(BUILT, "static"), { recursive: true });
 cpSync(join(ROOT, ".server"), OUTPUT, { recursive: true });
+// What that program needs besides, which no page does.
+for (const name of needed("prom-client")) {
+  const path = join("node_modules", name);
+  cpSync(join(ROOT, path), join(OUTPUT, path), { recursive: true, dereference: true });
+}
 // The platform's machine code for building and for pictures; the server uses neither.
 for (const name of ["sharp", "@img"]) {
   rmSync(join(OUTPUT, "node_modules", name), { recursive: true, force: true });
@@ -52,6 +57,18 @@ for (const path of files(OUTPUT)) {
   if (text.includes(ROOT)) {
     writeFileSync(path, text.replaceAll(ROOT, "/frontend"), "latin1");
   }
+}
+
+/**
+ * Return a package and all that it depends on.
+ *
+ * @param {string} name
+ * @returns {string[]}
+ */
+function needed(name) {
+  const path = join(ROOT, "node_modules", name, "package.json");
+  const { dependencies = {} } = JSON.parse(readFileSync(path, "utf8"));
+  return [name, ...Object.keys(dependencies).flatMap(needed)];
 }
 
 /**

@@ -92,14 +92,23 @@ def _trials(environment: Environment, consul: ConsulClient, *, promote: bool) ->
     from generator.fetch import fetch
     from generator.trial import Trial
 
-    rules = environment.backend.analysis
-    if not rules.enabled:
+    compared = {
+        job: rules
+        for job, rules in (
+            ("backend", environment.backend.analysis),
+            ("frontend", environment.frontend.analysis),
+        )
+        if rules.enabled
+    }
+    if not compared:
         if promote:
             raise UsageError(
                 f"no canary of {environment.name} is compared, so that none is found good",
-                hint="--set backend.analysis.enabled=true compares it; --promote promotes a canary "
-                "that is healthy.",
+                hint="--set backend.analysis.enabled=true compares the backend's; --promote "
+                "promotes a canary that is healthy.",
             )
         return {}
-    analyst = Analyst(rules, lambda: prometheus.find(consul, fetch))
-    return {"backend": Trial(analyst, promote)}
+    return {
+        job: Trial(Analyst(rules, lambda: prometheus.find(consul, fetch)), promote)
+        for job, rules in compared.items()
+    }

@@ -69,9 +69,10 @@ def command(
     end; an update stops when its canary is healthy (exit 9), and the jobs after it wait until it
     is promoted. A failed deployment (exit 5) says why; nothing more is begun after it.
 
-    Where ENV asks for it (backend.analysis), the healthy canary is compared with the stable version
-    for a while, through Prometheus; one that is worse is given up (exit 5), with the numbers.
-    --auto-promote promotes one that is as good; where too little is known, a person decides.
+    Where ENV asks for it (backend.analysis, frontend.analysis), the healthy canary is compared with
+    the stable version for a while, through Prometheus; one that is worse is given up (exit 5), with
+    the numbers. --auto-promote promotes one that is as good; where too little is known, a person
+    decides.
 
     When all is deployed, it is looked at whether it works (`flowrexctl verify`); exit 5 where it
     does not, with the command that brings the release before back.

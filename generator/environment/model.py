@@ -186,6 +186,7 @@ class Frontend:
         pattern=SHA256,
     )
     api: str = setting("Address at which it asks the API, without a path.", pattern=r"https?://.+")
+    analysis: Analysis = setting("")
     resources: Resources = setting("")
     health: Health = setting("")
     stop: Stop = setting("")

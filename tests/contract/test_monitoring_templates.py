@@ -84,6 +84,7 @@ def services(real_consul: ConsulClient) -> Iterator[ConsulClient]:
     there = [
         ("backend", 1, ("release-1.2.3-rc.1+build", "canary"), id_of("backend")),
         ("worker", 2, ('release-"odd"\none',), id_of("worker")),
+        ("frontend", 7, ("release-1.2.3", "canary"), id_of("frontend")),
         ("node-exporter", 3, ("canary",), id_of("node-exporter")),
         ("flowrex-agent", 4, ("test",), "flowrex-agent-node"),
         ("nomad", 5, ("http",), "nomad-http"),
@@ -114,6 +115,8 @@ def test_a_target_says_its_release_its_allocation_and_whether_it_is_a_canary(
     assert (backend["release"], backend["canary"]) == ("1.2.3-rc.1+build", "true")
     assert found["10.0.0.7:2"]["release"] == '"odd"\none'
     assert found["10.0.0.7:2"]["canary"] == "false"
+    frontend = found["10.0.0.7:7"]
+    assert (frontend["job"], frontend["canary"]) == ("frontend", "true"), "it is compared, too"
     assert not {"release", "canary"} & set(found["10.0.0.7:3"]), "is part of no release"
 
 

@@ -17,12 +17,15 @@ from tests import unlucky
 from tests.cluster import Cluster, eventually
 from tests.live.test_rollout import marked
 
+
 # Looked at every Prometheus' interval; quick, since the load is steady.
-QUICK = [
-    word
-    for setting in ("enabled=true", "interval=3s", "duration=20s", "min_requests=100")
-    for word in ("--set", f"backend.analysis.{setting}")
-]
+def quick(job: str) -> list[str]:
+    """Return the overrides that have a job's canary compared, for as long as it takes."""
+    settings = ("enabled=true", "interval=3s", "duration=20s", "min_requests=100")
+    return [word for one in settings for word in ("--set", f"{job}.analysis.{one}")]
+
+
+QUICK = quick("backend")
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +34,7 @@ def nothing_pending(settled: Cluster) -> Iterator[None]:
 
 
 @contextmanager
-def load(cluster: Cluster) -> Iterator[Counter[int]]:
+def load(cluster: Cluster, path: str = unlucky.PATH) -> Iterator[Counter[int]]:
     """Ask through nginx all the time; count the answers by status, 0 for none."""
     seen: Counter[int] = Counter()
     over = threading.Event()
@@ -39,7 +42,7 @@ def load(cluster: Cluster) -> Iterator[Counter[int]]:
     def ask() -> None:
         while not over.is_set():
             try:
-                with urllib.request.urlopen(cluster.entry + unlucky.PATH, timeout=10) as answer:
+                with urllib.request.urlopen(cluster.entry + path, timeout=10) as answer:
                     answer.read()
                     seen[answer.status] += 1
             except urllib.error.HTTPError as error:
@@ -88,6 +91,15 @@ def test_a_bad_release_under_load_is_taken_back_by_itself(cluster: Cluster) -> N
     # A third of the requests met the canary, and one of twenty of these failed.
     assert seen[500] < sum(seen.values()) * 0.05, seen
     assert set(seen) <= {200, 500}, seen
+
+
+def test_the_frontends_canary_is_compared_by_what_the_pages_answer(cluster: Cluster) -> None:
+    rollout = ("--set", "frontend.env.ROLLOUT=811")
+    with load(cluster, "/") as seen:
+        done = cluster.run("run", "dev", "--yes", *rollout, *quick("frontend"), "--auto-promote")
+    assert set(seen) == {200}, seen
+    assert "frontend: promote: as good as the stable one" in done.stderr
+    assert "frontend: version" in done.stderr and "is promoted" in done.stderr
 
 
 def test_without_traffic_a_person_decides(cluster: Cluster) -> None:

@@ -107,6 +107,18 @@ def test_an_instance_says_that_it_is_alive_and_ready(cluster: Cluster) -> None:
         assert '"service":"frontend","release":"0.1.0"' in text
 
 
+def test_its_metrics_are_for_those_inside(cluster: Cluster) -> None:
+    ask(f"{cluster.entry}/")
+
+    status, _, text = ask(f"{address(cluster)}/metrics")
+    assert status == 200
+    assert re.search(
+        r'^http_requests_total\{method="GET",route="/",status="200"\} [1-9]', text, re.M
+    )
+    _, _, outside = ask(f"{cluster.entry}/metrics")
+    assert "database_connections" in outside, "it is the backend's that the entry leads to"
+
+
 def test_a_canary_its_promotion_and_a_rollback_drop_no_request(cluster: Cluster) -> None:
     with visits(f"{cluster.entry}/") as seen:
         cluster.run("run", "dev", "--yes", *changed(1), expect=9)

@@ -415,6 +415,8 @@ def test_a_job_on_a_schedule_is_started_as_a_job_of_its_own(nomad: Nomad, name: 
     assert nomad.allocations.of_job(name) == []
     if isinstance(nomad, FakeNomad):
         nomad.start_periodic(name)
+        nomad.tick()
+        nomad.tick()
     eventually(
         lambda: [one.client_status for one in periodic.last_run(nomad, current)] == ["complete"],  # type: ignore[arg-type]
         within=30,

@@ -186,6 +186,7 @@ job "prometheus" {
 
 {{- template "job" sprig_list "backend" "backend" }}
 {{- template "job" sprig_list "worker" "worker" }}
+{{- template "job" sprig_list "frontend" "frontend" }}
 {{- template "job" sprig_list "node" "node-exporter" }}
 {{- template "job" sprig_list "postgres" "postgres-exporter" }}
 {{- template "job" sprig_list "redis" "redis-exporter" }}
