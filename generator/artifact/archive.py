@@ -70,7 +70,8 @@ def write(path: Path, entries: Iterable[Entry], *, mtime_s: int = EPOCH_S) -> tu
             temporary.open("wb") as raw,
             # Neither the file's name nor the time of the build may get into the header.
             gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0) as packed,
-            tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+            # dpkg reads no other form of a name of over 100 characters.
+            tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as archive,
         ):
             for name in _folders(by_name):
                 archive.addfile(_described(name, mtime_s, mode=0o755, kind=tarfile.DIRTYPE))

@@ -26,7 +26,7 @@ _LEFT_OUT = frozenset({"node_modules", ".next", ".server", ".tests", "tests", "n
 _LEFT_OUT_SUFFIXES = frozenset({".tsbuildinfo", ".orig", ".rej", ".swp"})
 _OUTPUT = Path(".next", "standalone")
 # Changed with this module, where the same sources would give another archive.
-_RECIPE = "1"
+_RECIPE = "2"
 
 
 def build(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import tarfile
@@ -98,3 +99,16 @@ def test_a_failure_leaves_the_old_archive(sources: Path, tmp_path: Path) -> None
         archive.write(target, [gone])
     assert target.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir() if "tar" in path.name] == ["a.tar.gz"]
+
+
+def test_a_long_name_is_written_as_dpkg_reads_it(tmp_path: Path) -> None:
+    name = "deep/" * 40 + "file"
+    (tmp_path / "file").write_text("here")
+    target = tmp_path / "made.tar.gz"
+    archive.write(target, [archive.Entry(name, tmp_path / "file", executable=False)])
+    with tarfile.open(target) as opened:
+        assert name in opened.getnames()
+    # GNU's own header in front of it has the type L; PAX' has x, which dpkg refuses.
+    blocks = gzip.decompress(target.read_bytes())
+    kinds = {blocks[at + 156 : at + 157] for at in range(0, len(blocks), 512)}
+    assert b"L" in kinds and b"x" not in kinds
