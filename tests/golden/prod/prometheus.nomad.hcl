@@ -475,6 +475,14 @@ groups:
           summary: "No backup of {{ $labels.database }} was restored on trial for a week."
           runbook: docs/runbooks/backup-restore.md
 
+      - alert: RetentionFailed
+        # As long as Nomad remembers that start: four hours, unless `job_gc_threshold` says otherwise.
+        expr: max by (periodic_id) (nomad_nomad_job_summary_failed{parent_id="retention"}) > 0
+        labels: {level: P3}
+        annotations:
+          summary: "Old records were not deleted: the start {{ $labels.periodic_id }} of retention failed."
+          runbook: docs/retention.md
+
       - alert: PhysicalBackupAlarm
         expr: flowrex_physical_alarm == 1
         for: 1m
