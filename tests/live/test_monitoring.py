@@ -22,7 +22,7 @@ from tests.live.test_rollout import marked
 
 RULES = yaml.safe_load((ROOT / "consul-templates" / "alerts.yml").read_text())
 WATCHING = ("node-exporter", "postgres-exporter", "redis-exporter", "nginx-exporter")
-JOBS = {"backend": 2, "worker": 2, "node": 2, "postgres": 1, "redis": 1, "nginx": 1}
+JOBS = {"backend": 2, "worker": 2, "frontend": 1, "node": 2, "postgres": 1, "redis": 1, "nginx": 1}
 JOBS |= {"alertmanager": 1, "prometheus": 1, "agent": 1, "nomad": 2, "consul": 1, "vault": 1}
 
 
