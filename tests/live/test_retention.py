@@ -17,7 +17,7 @@ def force(cluster: Cluster) -> None:
 
 def test_it_is_on_schedule_and_was_not_started_by_the_deployment(cluster: Cluster) -> None:
     assert state(cluster) == "scheduled"
-    assert cluster.nomad("job/retention")["Periodic"]["Spec"] == "30 3 * * *"
+    assert cluster.nomad("job/retention")["Periodic"]["Specs"] == ["30 3 * * *"]
     plan = cluster.run("plan", "dev", "retention")
     assert "no change" in plan.stdout
 
@@ -27,7 +27,9 @@ def test_a_start_logs_in_by_its_own_identity_and_says_what_it_found(cluster: Clu
     done = eventually(
         lambda: [
             line
-            for line in cluster.run("logs", "dev", "retention", expect=(0, 2)).stdout.splitlines()
+            for line in cluster.run(
+                "logs", "dev", "retention", expect=(0, 2, 6)
+            ).stdout.splitlines()
             if '"message": "deleted"' in line
         ],
         within=90,
