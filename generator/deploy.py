@@ -87,7 +87,7 @@ def deploy(watch: Watch, step: Step, *, promote: bool, trial: Trial | None = Non
             return Outcome(name, "unchanged", current.version, step.previous)
         if step.action in {"rerun", "retry"}:
             current, evaluation_id = _restart(watch, step)
-    if current.type == "batch" and not current.periodic:
+    if current.runs_once:
         version = batch.follow(watch, current, evaluation_id)
         return Outcome(name, "ran", version, step.previous)
     return follow_service(

@@ -18,15 +18,15 @@ def started(stub: JobStub) -> int:
     return int(found[1]) if found else 0
 
 
-def newest(stubs: Iterable[JobStub], name: str) -> JobStub | None:
-    """Return the newest start of a job, or None where Nomad knows of none.
+def starts(stubs: Iterable[JobStub], name: str) -> list[JobStub]:
+    """Return the starts of a job, the newest first.
 
     Args:
         stubs: the jobs that Nomad has.
         name: the job that the schedule is in.
     """
     own = [one for one in stubs if one.parent == name and started(one)]
-    return max(own, key=started, default=None)
+    return sorted(own, key=started, reverse=True)
 
 
 def runs(nomad: NomadClient, name: str) -> list[Allocation]:
@@ -36,9 +36,8 @@ def runs(nomad: NomadClient, name: str) -> list[Allocation]:
         nomad: where they are.
         name: the job that the schedule is in.
     """
-    own = [one for one in nomad.jobs.stubs() if one.parent == name and started(one)]
-    own.sort(key=started, reverse=True)
-    return [allocation for one in own for allocation in nomad.allocations.of_job(one.id)]
+    found = starts(nomad.jobs.stubs(), name)
+    return [allocation for one in found for allocation in nomad.allocations.of_job(one.id)]
 
 
 def last_run(nomad: NomadClient, current: JobVersion) -> list[Allocation]:
@@ -48,7 +47,7 @@ def last_run(nomad: NomadClient, current: JobVersion) -> list[Allocation]:
         nomad: where they are.
         current: a version of a periodic job. An earlier version's failure is not this one's.
     """
-    last = newest(nomad.jobs.stubs(), current.job_id)
-    if last is None or started(last) < int(current.submitted.timestamp()):
+    found = starts(nomad.jobs.stubs(), current.job_id)
+    if not found or started(found[0]) < int(current.submitted.timestamp()):
         return []
-    return nomad.allocations.of_job(last.id)
+    return nomad.allocations.of_job(found[0].id)

@@ -108,7 +108,7 @@ def services(setup: Setup, names: Sequence[str]) -> list[Standing]:
     found = [
         one
         for one in standings(setup.nomad, names)
-        if one.current is not None and (one.current.type != "batch" or one.current.periodic)
+        if one.current is not None and not one.current.runs_once
     ]
     if not found:
         raise UsageError(f"{', '.join(names)}: nothing is deployed that could be rolled back")

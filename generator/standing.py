@@ -142,8 +142,10 @@ def standing(nomad: NomadClient, name: str, *, whole: bool = True) -> Standing:
     deployments = nomad.deployments.of_job(name)
     allocations: Sequence[Allocation] = ()
     if whole:
-        own = periodic.last_run(nomad, current) if current.periodic else None
-        allocations = nomad.allocations.of_job(name) if own is None else own
+        scheduled = current.periodic
+        allocations = (
+            periodic.last_run(nomad, current) if scheduled else nomad.allocations.of_job(name)
+        )
     return Standing(
         name=name,
         current=current,

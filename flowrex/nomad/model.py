@@ -57,6 +57,11 @@ class JobVersion:
         return self.spec.get("Periodic") is not None
 
     @property
+    def runs_once(self) -> bool:
+        """Whether submitting it starts it, and it then comes to an end."""
+        return self.type == "batch" and not self.periodic
+
+    @property
     def proven(self) -> bool:
         """Whether it was in service: of what is on schedule, Nomad never says that it is stable."""
         return self.stable or self.periodic

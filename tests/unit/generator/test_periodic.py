@@ -40,9 +40,11 @@ def test_the_newest_start_is_told_by_its_time_and_not_by_its_name() -> None:
         stub("other/periodic-3000", "other"),
         stub("retention", ""),
     ]
-    newest = periodic.newest(stubs, "retention")
-    assert newest is not None and newest.id == "retention/periodic-1000"
-    assert periodic.newest(stubs, "nothing") is None
+    assert [one.id for one in periodic.starts(stubs, "retention")] == [
+        "retention/periodic-1000",
+        "retention/periodic-999",
+    ]
+    assert periodic.starts(stubs, "nothing") == []
 
 
 def test_a_job_on_a_schedule_is_deployed_when_nomad_has_it(rig: Rig) -> None:
