@@ -21,6 +21,7 @@ def run(cluster: Cluster) -> list[Figure]:
     unlucky.push(cluster, "0.9.1")
     rules = (
         "enabled=true",
+        "warm_up=0s",
         f"interval={INTERVAL_S}s",
         "duration=2m",
         f"min_requests={MIN_REQUESTS}",

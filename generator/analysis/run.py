@@ -34,7 +34,8 @@ class Analyst:
         """Look at a canary that is healthy until the verdict is sure.
 
         It is `fail` when two looks in a row say so, and else what the last look says when
-        `duration` is over. A Prometheus that can't be asked leaves it at `hold`.
+        `duration` is over. A Prometheus that can't be asked leaves it at `hold`. What it answers
+        in the time of `warm_up` before counts for nothing.
 
         Args:
             watch: whom to ask and to tell.
@@ -44,6 +45,7 @@ class Analyst:
         Returns:
             The verdict; `hold` where the deployment ended meanwhile, which its follower then sees.
         """
+        watch.pause(seconds(self.rules.warm_up))
         begun = watch.clock.now()
         end, bad, told = begun + seconds(self.rules.duration), 0, ""
         while True:

@@ -106,8 +106,13 @@ class Analysis:
     """How a canary is compared with the stable version before it may be promoted."""
 
     enabled: bool = setting("True to compare them, through Prometheus.")
-    interval: Duration = setting("Time between two looks; not less than Prometheus' own.")
-    duration: Duration = setting("Time for which it is looked at, once the canary is healthy.")
+    warm_up: Duration = setting(
+        "Time after the canary is healthy whose requests don't count: the first are slower."
+    )
+    interval: Duration = setting(
+        "Time between two looks; below Prometheus' scrape_interval it sees nothing new."
+    )
+    duration: Duration = setting("Time for which it is looked at, once it is warm.")
     min_requests: int = setting("Requests to the canary without which nothing is known.", minimum=1)
     max_error_percent: int = setting(
         "How many percent more of its requests may fail than of the stable version's.",

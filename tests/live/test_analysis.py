@@ -21,7 +21,7 @@ from tests.live.test_rollout import marked
 # Looked at every Prometheus' interval; quick, since the load is steady.
 def quick(job: str) -> list[str]:
     """Return the overrides that have a job's canary compared, for as long as it takes."""
-    settings = ("enabled=true", "interval=3s", "duration=20s", "min_requests=100")
+    settings = ("enabled=true", "warm_up=3s", "interval=3s", "duration=20s", "min_requests=100")
     return [word for one in settings for word in ("--set", f"{job}.analysis.{one}")]
 
 

@@ -11,7 +11,7 @@ from generator.analysis.judge import Sample, Verdict, judge
 from generator.environment.model import Analysis
 
 RULES = Analysis(
-    enabled=True, interval="30s", duration="5m", min_requests=100, max_error_percent=1,
+    enabled=True, warm_up="30s", interval="30s", duration="5m", min_requests=100, max_error_percent=1,
     max_p95_percent=150, p95_floor="100ms", max_restarts=0, queries={},
 )  # fmt: skip
 STABLE = Sample(1000, 1, 0.2)
@@ -49,6 +49,7 @@ def test_errors_that_the_stable_version_has_as_well_are_not_the_canarys() -> Non
         (0.1, 0.01, "promote"),  # ten times as slow, and quick enough
         (0.11, 0.01, "fail"),
         (0.09, None, "promote"),
+        (0.11, None, "hold"),  # slow here, or slow everywhere: nothing to compare with
     ],
 )
 def test_it_may_be_half_as_slow_again(canary_s: float, stable_s: float | None, kind: str) -> None:

@@ -89,6 +89,19 @@ def test_a_bad_one_is_given_up_before_the_time_is_over(rig: Rig) -> None:
     assert rig.clock.time - before < 600
 
 
+def test_what_it_answers_while_it_gets_warm_does_not_count(rig: Rig) -> None:
+    windows: list[int] = []
+
+    def answer(query: str) -> float | None:
+        windows.append(int(query.rpartition("[")[2].partition("s]")[0]))
+        return numbers()(query)
+
+    before = rig.clock.time
+    assert tried(rig, answer, warm_up="3m", interval="30s", duration="1m").result == "deployed"
+    assert rig.clock.time - before >= 180 + 60
+    assert max(windows) < 180, "the time that counts begins when it is warm"
+
+
 def test_one_bad_look_is_no_verdict(rig: Rig) -> None:
     looks = iter([50.0, 0.0])
 
