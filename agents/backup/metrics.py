@@ -24,19 +24,26 @@ def families(
         stored_bytes: of the newest one.
         jobs: by name: when it was done last, how many seconds it took, how often it failed.
     """
+    good = _gauge(
+        "flowrex_backup_last_success_timestamp_seconds",
+        "The moment whose data the newest good backup has; 0: there is none.",
+    )
+    verified = _gauge(
+        "flowrex_backup_verified_timestamp_seconds", "When it was found good; 0: there is none."
+    )
+    drilled = _gauge(
+        "flowrex_backup_drilled_timestamp_seconds",
+        "When a backup was restored and compared last; 0: never, or it was not right.",
+    )
+    size = _gauge("flowrex_backup_size_bytes", "Bytes of the newest backup as stored.")
+    count = _gauge("flowrex_backup_backups", "How many backups there are.")
     if state is not None:
-        for name, text, written in (
-            ("last_success", "The moment whose data the newest good backup has.", state.good_at),
-            ("verified", "When it was found good.", state.verified_at),
-            (
-                "drilled",
-                "When a backup was restored and compared last, and was right.",
-                state.drilled_at if state.drill_good else "",
-            ),
-        ):
-            yield _gauge(f"{name}_timestamp_seconds", text, database, _seconds(written))
-        yield _gauge("size_bytes", "Bytes of the newest backup as stored.", database, stored_bytes)
-        yield _gauge("backups", "How many backups there are.", database, state.count)
+        good.add_metric([database], _seconds(state.good_at))
+        verified.add_metric([database], _seconds(state.verified_at))
+        drilled.add_metric([database], _seconds(state.drilled_at if state.drill_good else ""))
+        size.add_metric([database], stored_bytes)
+        count.add_metric([database], state.count)
+    yield from (good, verified, drilled, size, count)
     failures = CounterMetricFamily(
         "flowrex_backup_failures",
         "Backups, drills and prunings that failed.",
@@ -53,10 +60,8 @@ def families(
     yield duration
 
 
-def _gauge(name: str, text: str, database: str, value: float) -> Metric:
-    family = GaugeMetricFamily(f"flowrex_backup_{name}", text, labels=["database"])
-    family.add_metric([database], value)
-    return family
+def _gauge(name: str, text: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, labels=["database"])
 
 
 def _seconds(written: str) -> float:

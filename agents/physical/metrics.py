@@ -30,9 +30,8 @@ def families(repository: Repository | None, verified_at: datetime | None) -> Ite
         if good:
             done.add_metric([kind], good[-1].stopped.timestamp())
     yield done
-    if verified_at is not None:
-        yield GaugeMetricFamily(
-            "flowrex_physical_verified_timestamp_seconds",
-            "When every byte of the repository was last read and found right.",
-            value=verified_at.timestamp(),
-        )
+    yield GaugeMetricFamily(
+        "flowrex_physical_verified_timestamp_seconds",
+        "When every byte of the repository was last read and found right.",
+        value=None if verified_at is None else verified_at.timestamp(),
+    )

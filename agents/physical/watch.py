@@ -179,24 +179,29 @@ class Watch:
         for name in self.alarms.names:
             raised.add_metric([name], 1)
         yield raised
-        if (asked := self._archiver) is not None:
-            yield GaugeMetricFamily(
-                "flowrex_wal_archive_lag_seconds",
-                "For how long the oldest finished segment waits to be archived.",
-                value=asked.lag_s,
-            )
-            yield GaugeMetricFamily(
-                "flowrex_wal_waiting_segments", "Segments that wait.", value=asked.waiting
-            )
-            yield CounterMetricFamily(
-                "flowrex_wal_archive_failures",
-                "How often PostgreSQL could not archive.",
-                value=asked.failed,
-            )
-        if (listing := self._listing) is not None:
-            yield GaugeMetricFamily(
-                "flowrex_wal_gaps", "Segments missing in the archive.", value=listing.missing
-            )
-            yield GaugeMetricFamily(
-                "flowrex_wal_archived_segments", "Segments in it.", value=listing.segments
-            )
+        asked, listing = self._archiver, self._listing
+        yield GaugeMetricFamily(
+            "flowrex_wal_archive_lag_seconds",
+            "For how long the oldest finished segment waits to be archived.",
+            value=None if asked is None else asked.lag_s,
+        )
+        yield GaugeMetricFamily(
+            "flowrex_wal_waiting_segments",
+            "Segments that wait.",
+            value=None if asked is None else asked.waiting,
+        )
+        yield CounterMetricFamily(
+            "flowrex_wal_archive_failures",
+            "How often PostgreSQL could not archive.",
+            value=None if asked is None else asked.failed,
+        )
+        yield GaugeMetricFamily(
+            "flowrex_wal_gaps",
+            "Segments missing in the archive.",
+            value=None if listing is None else listing.missing,
+        )
+        yield GaugeMetricFamily(
+            "flowrex_wal_archived_segments",
+            "Segments in it.",
+            value=None if listing is None else listing.segments,
+        )

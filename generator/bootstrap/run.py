@@ -95,6 +95,7 @@ def _before_nomad(target: Target, *, check_only: bool) -> Iterator[Step]:
             agent_s3=target.agent_s3,
             redis_exporter=environment.redis_exporter.enabled,
             alertmanager=environment.alertmanager.secrets,
+            tls=environment.nginx.tls.enabled,
         ),
         check_only=check_only,
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BACKEND = "flowrex/backend"
 AGENT = "flowrex/agent"
+NGINX = "flowrex/nginx"
 PHYSICAL = "flowrex/physical"
 REDIS_EXPORTER = "flowrex/redis-exporter"
 ALERTMANAGER = "flowrex/alertmanager"
@@ -54,6 +55,7 @@ def wanted(
     agent_s3: tuple[Secret, Secret] | None = None,
     redis_exporter: bool = False,
     alertmanager: Collection[str] = (),
+    tls: bool = False,
 ) -> tuple[Wanted, ...]:
     """Return every key that the jobs and the nodes' agents read.
 
@@ -63,6 +65,7 @@ def wanted(
         agent_s3: the agents' key to the object store and its secret half, where they are known.
         redis_exporter: whether the job of that name runs.
         alertmanager: the keys that the job alertmanager reads.
+        tls: whether the entry speaks TLS.
     """
     access, secret = agent_s3 or (None, None)
     return (
@@ -83,6 +86,8 @@ def wanted(
             else ()
         ),
         *(Wanted(ALERTMANAGER, key, None) for key in alertmanager),
+        # Whoever signs it, only a person may ask for it.
+        *(Wanted(NGINX, key, None) for key in ("certificate", "key") if tls),
     )
 
 

@@ -51,7 +51,7 @@ def document(
         "postgres": {"host": HOST, "port": layout.postgres},
         "redis": {"host": HOST, "port": layout.redis},
         "s3": {"endpoint": layout.s3_address},
-        "nginx": {"port": layout.nginx},
+        "nginx": {"port": layout.nginx, "tls": {"port": layout.nginx_tls}},
         "frontend": {"api": f"http://{HOST}:{layout.nginx}"},
         "agent": {
             "consul": layout.nodes[-1].consul_address,

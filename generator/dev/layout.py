@@ -174,6 +174,11 @@ class Layout:
         return self.base + 80
 
     @property
+    def nginx_tls(self) -> int:
+        """The same by TLS, where that is tried."""
+        return self.base + 81
+
+    @property
     def prometheus(self) -> int:
         """Prometheus, a static port of the job."""
         return self.base + 90
@@ -250,6 +255,7 @@ class Layout:
         """Return the ports that jobs ask for and what each is for."""
         return {
             self.nginx: "the platform's entry",
+            self.nginx_tls: "the platform's entry by TLS",
             self.prometheus: "Prometheus",
             self.alertmanager: "Alertmanager",
         }

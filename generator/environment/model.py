@@ -146,12 +146,28 @@ class Backend:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tls:
+    """TLS at the entry, by the certificate that Vault keeps for it."""
+
+    enabled: bool = setting("True to speak it; without it something before the entry must.")
+    port: int = setting("TCP port for it, on each node.", minimum=1, maximum=65535)
+    plain_allow: tuple[str, ...] = setting(
+        "Networks (CIDR) that may do without; all others are sent to the port with TLS."
+    )
+    hsts_seconds: int = setting(
+        "Seconds for which a browser shall come by TLS alone, to subdomains too; 0 says nothing.",
+        minimum=0,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Nginx:
     """The platform's one entry."""
 
     count: int = setting("Instances.", minimum=0)
     port: int = setting("TCP port that it listens on, on each node.", minimum=1, maximum=65535)
     user: str = setting("User of its workers (raw_exec).", pattern=r"[a-z_][a-z0-9_-]*")
+    tls: Tls = setting("")
     entry_only: bool = setting('True to keep it on nodes whose meta says `entry = "true"`.')
     worker_connections: int = setting("Connections a worker.", minimum=16)
     api_rate: int = setting(

@@ -18,6 +18,7 @@ from flowrex.secret import Secret
 from flowrex.vault import VaultClient
 from generator.bootstrap import vault_database
 from tests.cluster import ROOT, Cluster, eventually
+from tests.contract.test_dashboards import expressions
 from tests.live.test_rollout import marked
 
 RULES = yaml.safe_load((ROOT / "consul-templates" / "alerts.yml").read_text())
@@ -117,6 +118,17 @@ def test_every_series_of_the_backend_says_which_release_and_whether_it_is_a_cana
         lambda: {one["alloc"] for one, _ in values(cluster, f"{UP} == 1")} == running,
         what="all its instances",
     )
+
+
+def test_every_panel_of_the_dashboard_draws_something(settled: Cluster) -> None:
+    cluster = settled
+    # Two looks at what was asked, so that there are rates.
+    for _ in range(10):
+        cluster.get("/api/v1/version")
+    for where, expression in expressions(ROOT / "dashboards" / "overview.json").items():
+        if where == "Canaries":
+            continue  # there is none now; its series is that of the test below
+        eventually(lambda asked=expression: values(cluster, asked), what=where)
 
 
 def test_a_canary_is_told_from_the_stable_version_until_it_is_promoted(settled: Cluster) -> None:

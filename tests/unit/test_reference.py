@@ -47,6 +47,16 @@ def test_no_two_tasks_of_the_agent_export_the_same_metric() -> None:
     assert len(names) == len(set(names))
 
 
+def test_a_metric_that_is_not_known_yet_is_documented_all_the_same() -> None:
+    page = (FOLDER / "agent-metrics.md").read_text()
+    code = "".join(path.read_text() for path in (ROOT / "agents").rglob("*.py"))
+    names = set(re.findall(r'(?:MetricFamily|_gauge)\(\s*"(flowrex_\w+)"', code))
+    assert len(names) > 30
+    assert {
+        one for one in names if f"`{one}`" not in page and f"`{one}_total`" not in page
+    } == set()
+
+
 def test_every_consul_key_is_described() -> None:
     keys = {
         value

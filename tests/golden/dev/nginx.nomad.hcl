@@ -392,7 +392,8 @@ NGINX
       }
     }
 
-    # What clients are connected to; never reloaded, so that none of them is cut off.
+    # What clients are connected to. Reloaded for a new certificate alone, since that closes idle
+    # connections.
     task "entry" {
       driver       = "raw_exec"
       kill_signal  = "SIGQUIT"
@@ -410,9 +411,9 @@ NGINX
         error_on_missing_key = true
 
         data = <<ENTRY
-# The process that clients are connected to. It is never reloaded, because a reloading nginx closes
-# idle client connections, and a request that is under way on one of them would be lost. It hands
-# every request to the nginx beside it, over a socket and on a connection of its own.
+# The process that clients are connected to. A reloading nginx closes idle client connections, and a
+# request that is under way on one of them would be lost: so it is reloaded for a new certificate
+# alone, and hands every request to the nginx beside it, over a socket and on a connection of its own.
 #
 # Rendered by Nomad inside the nginx job, or by consul-template with FLOWREX_NGINX_* and
 # NOMAD_TASK_DIR set.
@@ -448,27 +449,80 @@ http {
         ""      close;
     }
 
+    # Relative to the folder in which the task runs, since a socket's path may be no longer than
+    # 107 bytes.
+    upstream nginx {
+        server unix:../alloc/nginx.sock;
+    }
+
+    proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection $connection_upgrade;
+    proxy_set_header Host $host;
+    proxy_set_header X-Real-IP $remote_addr;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_buffering off;
+    proxy_request_buffering off;
+    proxy_next_upstream off;
+    proxy_read_timeout {{ env "FLOWREX_NGINX_READ_TIMEOUT" }};
+{{- $tls := env "FLOWREX_NGINX_TLS_PORT" }}
+{{- if $tls }}
+
+    # Who has to come by TLS; not those inside, and not whoever asks whether nginx works.
+    geo $outside {
+        default 1;
+{{- range env "FLOWREX_NGINX_PLAIN_ALLOW" | split " " }}
+        {{ . }} 0;
+{{- end }}
+    }
+    map $uri $sent_to_tls {
+        default       $outside;
+        /nginx/health 0;
+    }
+
+    ssl_certificate {{ env "NOMAD_SECRETS_DIR" }}/entry.pem;
+    ssl_certificate_key {{ env "NOMAD_SECRETS_DIR" }}/entry.pem;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    # Of version 1.2 those alone that keep what was said secret if the key is lost, and
+    # authenticate; version 1.3 has no others.
+    ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;
+    ssl_session_cache shared:entry:10m;
+    ssl_session_timeout 10m;
+    # A ticket's key would be as old as this process, and open every session that it was given for.
+    ssl_session_tickets off;
+{{- end }}
+
     server {
         listen {{ env "FLOWREX_NGINX_PORT" }};
         server_name _;
+{{- if $tls }}
+
+        # 308 keeps the method and the body.
+        if ($sent_to_tls) {
+            return 308 https://$host{{ with env "FLOWREX_NGINX_TLS_PUBLIC_PORT" }}{{ if ne . "443" }}:{{ . }}{{ end }}{{ end }}$request_uri;
+        }
+{{- end }}
 
         location / {
-            # Relative to the folder in which the task runs, since a socket's path may be no longer
-            # than 107 bytes.
-            proxy_pass http://unix:../alloc/nginx.sock:;
-            proxy_http_version 1.1;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection $connection_upgrade;
-            proxy_set_header Host $host;
-            proxy_set_header X-Real-IP $remote_addr;
-            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-            proxy_set_header X-Forwarded-Proto $scheme;
-            proxy_buffering off;
-            proxy_request_buffering off;
-            proxy_next_upstream off;
-            proxy_read_timeout {{ env "FLOWREX_NGINX_READ_TIMEOUT" }};
+            proxy_pass http://nginx;
         }
     }
+{{- if $tls }}
+
+    server {
+        listen {{ $tls }} ssl http2;
+        server_name _;
+{{- with env "FLOWREX_NGINX_HSTS_SECONDS" }}{{ if ne . "0" }}
+
+        add_header Strict-Transport-Security "max-age={{ . }}; includeSubDomains" always;
+{{- end }}{{ end }}
+
+        location / {
+            proxy_pass http://nginx;
+        }
+    }
+{{- end }}
 }
 ENTRY
       }

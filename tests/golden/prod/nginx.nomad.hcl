@@ -29,6 +29,11 @@ job "nginx" {
         static = 80
         to     = 8080
       }
+
+      port "https" {
+        static = 443
+        to     = 8443
+      }
     }
 
     restart {
@@ -428,7 +433,8 @@ NGINX
       }
     }
 
-    # What clients are connected to; never reloaded, so that none of them is cut off.
+    # What clients are connected to. Reloaded for a new certificate alone, since that closes idle
+    # connections.
     task "entry" {
       driver       = "docker"
       user         = "1000:1000"
@@ -440,7 +446,7 @@ NGINX
         args            = ["-c", "exec \"$0\" \"$@\"", "/usr/sbin/nginx", "-e", "stderr", "-c", "${NOMAD_TASK_DIR}/nginx.conf", "-g", "daemon off;"]
         work_dir        = "/local"
         image           = "registry.flowrex.app/flowrex-nginx:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
-        ports           = ["http"]
+        ports           = ["http", "https"]
         readonly_rootfs = true
         cap_drop        = ["all"]
         security_opt    = ["no-new-privileges"]
@@ -470,9 +476,9 @@ NGINX
         error_on_missing_key = true
 
         data = <<ENTRY
-# The process that clients are connected to. It is never reloaded, because a reloading nginx closes
-# idle client connections, and a request that is under way on one of them would be lost. It hands
-# every request to the nginx beside it, over a socket and on a connection of its own.
+# The process that clients are connected to. A reloading nginx closes idle client connections, and a
+# request that is under way on one of them would be lost: so it is reloaded for a new certificate
+# alone, and hands every request to the nginx beside it, over a socket and on a connection of its own.
 #
 # Rendered by Nomad inside the nginx job, or by consul-template with FLOWREX_NGINX_* and
 # NOMAD_TASK_DIR set.
@@ -508,34 +514,115 @@ http {
         ""      close;
     }
 
+    # Relative to the folder in which the task runs, since a socket's path may be no longer than
+    # 107 bytes.
+    upstream nginx {
+        server unix:../alloc/nginx.sock;
+    }
+
+    proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection $connection_upgrade;
+    proxy_set_header Host $host;
+    proxy_set_header X-Real-IP $remote_addr;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_buffering off;
+    proxy_request_buffering off;
+    proxy_next_upstream off;
+    proxy_read_timeout {{ env "FLOWREX_NGINX_READ_TIMEOUT" }};
+{{- $tls := env "FLOWREX_NGINX_TLS_PORT" }}
+{{- if $tls }}
+
+    # Who has to come by TLS; not those inside, and not whoever asks whether nginx works.
+    geo $outside {
+        default 1;
+{{- range env "FLOWREX_NGINX_PLAIN_ALLOW" | split " " }}
+        {{ . }} 0;
+{{- end }}
+    }
+    map $uri $sent_to_tls {
+        default       $outside;
+        /nginx/health 0;
+    }
+
+    ssl_certificate {{ env "NOMAD_SECRETS_DIR" }}/entry.pem;
+    ssl_certificate_key {{ env "NOMAD_SECRETS_DIR" }}/entry.pem;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    # Of version 1.2 those alone that keep what was said secret if the key is lost, and
+    # authenticate; version 1.3 has no others.
+    ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;
+    ssl_session_cache shared:entry:10m;
+    ssl_session_timeout 10m;
+    # A ticket's key would be as old as this process, and open every session that it was given for.
+    ssl_session_tickets off;
+{{- end }}
+
     server {
         listen {{ env "FLOWREX_NGINX_PORT" }};
         server_name _;
+{{- if $tls }}
+
+        # 308 keeps the method and the body.
+        if ($sent_to_tls) {
+            return 308 https://$host{{ with env "FLOWREX_NGINX_TLS_PUBLIC_PORT" }}{{ if ne . "443" }}:{{ . }}{{ end }}{{ end }}$request_uri;
+        }
+{{- end }}
 
         location / {
-            # Relative to the folder in which the task runs, since a socket's path may be no longer
-            # than 107 bytes.
-            proxy_pass http://unix:../alloc/nginx.sock:;
-            proxy_http_version 1.1;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection $connection_upgrade;
-            proxy_set_header Host $host;
-            proxy_set_header X-Real-IP $remote_addr;
-            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-            proxy_set_header X-Forwarded-Proto $scheme;
-            proxy_buffering off;
-            proxy_request_buffering off;
-            proxy_next_upstream off;
-            proxy_read_timeout {{ env "FLOWREX_NGINX_READ_TIMEOUT" }};
+            proxy_pass http://nginx;
         }
     }
+{{- if $tls }}
+
+    server {
+        listen {{ $tls }} ssl http2;
+        server_name _;
+{{- with env "FLOWREX_NGINX_HSTS_SECONDS" }}{{ if ne . "0" }}
+
+        add_header Strict-Transport-Security "max-age={{ . }}; includeSubDomains" always;
+{{- end }}{{ end }}
+
+        location / {
+            proxy_pass http://nginx;
+        }
+    }
+{{- end }}
 }
 ENTRY
       }
 
+      vault {
+        role         = "nginx"
+        change_mode  = "noop"
+        env          = false
+        disable_file = true
+      }
+
+      # Both in one file, so that nginx never sees the one without the other.
+      template {
+        destination          = "${NOMAD_SECRETS_DIR}/entry.pem"
+        change_mode          = "signal"
+        change_signal        = "SIGHUP"
+        splay                = "30s"
+        perms                = "600"
+        uid                  = 1000
+        gid                  = 1000
+        error_on_missing_key = true
+
+        data = <<CERTIFICATE
+{{ with secret "kv/data/flowrex/nginx" }}{{ .Data.data.certificate }}
+{{ .Data.data.key }}{{ end }}
+CERTIFICATE
+      }
+
       env {
+        FLOWREX_NGINX_HSTS_SECONDS       = "31536000"
+        FLOWREX_NGINX_PLAIN_ALLOW        = "10.0.0.0/8 172.17.0.0/16"
         FLOWREX_NGINX_PORT               = "8080"
         FLOWREX_NGINX_READ_TIMEOUT       = "300s"
+        FLOWREX_NGINX_TLS_PORT           = "8443"
+        FLOWREX_NGINX_TLS_PUBLIC_PORT    = "443"
         FLOWREX_NGINX_USER               = ""
         FLOWREX_NGINX_WORKER_CONNECTIONS = "4096"
       }

@@ -5,6 +5,7 @@ Each case ends in the release that was asked for, and no request through nginx h
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -57,8 +58,12 @@ def released(fleet: Fleet, mark: int) -> None:
     fleet.repair()
     cluster = fleet.cluster
     status = cluster.document("status", "dev")
-    states = {job["job"]: job["state"] for job in status["jobs"]}
-    assert set(states.values()) <= {"in service", "ran", "scheduled"}, states
+    others = {
+        job["job"]: [job, cluster.nomad(f"job/{job['job']}/deployments")]
+        for job in status["jobs"]
+        if job["state"] not in {"in service", "ran", "scheduled"}
+    }
+    assert not others, json.dumps(others, indent=1)
     assert status["last_run"]["outcome"] == "done"
     spec = cluster.nomad("job/backend")
     (task,) = spec["TaskGroups"][0]["Tasks"]

@@ -14,6 +14,7 @@ from generator.bootstrap.vault_mounts import mount
 from generator.bootstrap.vault_policies import policies, with_mounts
 from generator.bootstrap.vault_secrets import (
     ALERTMANAGER,
+    NGINX,
     REDIS_EXPORTER,
     Wanted,
     steps,
@@ -157,6 +158,14 @@ class TestSecrets:
         wishes = wanted(local=True, redis_username="x", alertmanager=("webhook_url",))
         (where,) = [w for w in wishes if w.secret == ALERTMANAGER]
         assert (where.key, where.make) == ("webhook_url", None)
+
+    def test_the_entrys_certificate_is_asked_for_where_it_speaks_tls(self) -> None:
+        wishes = wanted(local=True, redis_username="x", tls=True)
+        assert [(w.key, w.make) for w in wishes if w.secret == NGINX] == [
+            ("certificate", None),
+            ("key", None),
+        ]
+        assert NGINX not in {w.secret for w in wanted(local=True, redis_username="x")}
 
     def test_two_generated_values_are_never_the_same(self) -> None:
         make = wanted(local=True, redis_username="x")[0].make

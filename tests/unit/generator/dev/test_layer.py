@@ -16,6 +16,7 @@ def test_the_environment_dev_takes_its_addresses_from_the_cluster(tmp_path: Path
     assert dev.servers.consul == "http://127.0.0.1:26050"
     assert dev.servers.vault == "http://127.0.0.1:26082"
     assert (dev.postgres.port, dev.redis.port, dev.nginx.port) == (26032, 26079, 26080)
+    assert dev.nginx.tls.port == 26081
     assert dev.frontend.api == "http://127.0.0.1:26080"
     assert dev.s3.endpoint == "http://127.0.0.1:26070"
 
