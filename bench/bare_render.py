@@ -1,6 +1,7 @@
 """The floor for `flowrexctl render`: Python, click and jinja2, and the same files rendered.
 
-Its arguments are a JSON file of the settings and the project's folder. It checks nothing.
+Its arguments are a JSON file of the settings, the project's folder, and the jobs' names. It checks
+nothing.
 """
 
 from __future__ import annotations
@@ -47,10 +48,13 @@ def main() -> None:
     engine.filters["runtime"] = _bare
     engine.globals["embedded"] = lambda name: (root / "consul-templates" / name).read_text()
     context = vars(settings)
-    for name in ("backend", "nginx", "migrate"):
-        context[name].env = vars(context[name].env)
-    context["release"].digests = vars(context["release"].digests)
-    for name in ("migrate", "backend", "nginx"):
+    for section in context.values():
+        # What templates look into by name is a mapping there.
+        for name in ("env", "node_classes"):
+            if isinstance(found := getattr(section, name, None), SimpleNamespace):
+                setattr(section, name, vars(found))
+    context["release"].image = lambda name: f"{name}:{settings.release.version}"
+    for name in sys.argv[3:]:
         click.echo(engine.get_template(f"{name}.nomad.hcl.j2").render(context))
 
 

@@ -19,6 +19,7 @@ _MORE = (
     "physical/",
     "test_agent_job.py",
     "test_diagnoses.py",
+    "test_exec.py",
     "test_frontend.py",
 )
 
