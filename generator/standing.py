@@ -57,7 +57,9 @@ class Standing:
         if self.canary_waits and self._canary_healthy():
             return "canary"
         if self.deployment is None:
-            return self.current.status
+            # Nomad forgets a deployment whose instances were all replaced since, and keeps of it
+            # that its version was found good.
+            return "in service" if self.current.stable else self.current.status
         words = {"successful": "in service", "running": "deploying"}
         return words.get(self.deployment.status, self.deployment.status)
 

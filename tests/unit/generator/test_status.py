@@ -71,6 +71,18 @@ def test_a_system_job_wants_as_many_as_there_are_nodes_for_it(rig: Rig) -> None:
     assert replace(system, allocations=(*there, before)).counts["desired"] == 3
 
 
+def test_a_job_whose_deployment_nomad_has_forgotten_is_in_service_by_its_versions_word(
+    rig: Rig,
+) -> None:
+    rig.in_service(spec(count=1))
+    found = standing(cast(NomadClient, rig.nomad), "backend")
+    assert found.current is not None
+    forgotten = replace(found, deployment=None)
+    assert forgotten.state == "in service"
+    unproven = replace(forgotten, current=replace(found.current, stable=False))
+    assert unproven.state == found.current.status == "running"
+
+
 def test_a_canary_is_counted_and_its_promotion_suggested(rig: Rig) -> None:
     rig.in_service(spec(v="1"))
     deploy(rig.watch(), step(rig.nomad, spec(v="2")), promote=False)
