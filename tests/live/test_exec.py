@@ -44,11 +44,11 @@ def processes(cluster: Cluster, job: str) -> list[Path]:
         if not entry.name.isdigit():
             continue
         try:
-            environ = (entry / "environ").read_bytes().decode(errors="replace").split("\0")
+            groups = (entry / "cgroup").read_text()
             inside = (entry / "ns" / "mnt").readlink() != outside
         except OSError:
             continue
-        if inside and any(f"NOMAD_ALLOC_ID={one}" in environ for one in ids):
+        if inside and any(one in groups for one in ids):
             found.append(entry)
     return found
 
