@@ -42,6 +42,12 @@ APPLICATION = Lock(
     "pip-audit --requirement requirements/app.lock --format json --output FILE",
     "Pin a version without it: make lock",
 )
+AGENT = Lock(
+    "requirements/agent.lock",
+    "pip-audit",
+    "pip-audit --requirement requirements/agent.lock --format json --output FILE",
+    "Pin a version without it: make lock",
+)
 FRONTEND = Lock(
     "frontend/package-lock.json",
     "npm",
@@ -87,7 +93,7 @@ def read(report: Path, root: Path) -> evidence.Vulnerabilities:
 
 
 def _hint() -> str:
-    return f"{APPLICATION.command}; {FRONTEND.command}"
+    return "; ".join(lock.command for lock in (APPLICATION, AGENT, FRONTEND))
 
 
 def _failure(document: Mapping[str, Any]) -> str:
@@ -132,13 +138,16 @@ def _pip_audit(document: Mapping[str, Any], report: Path, root: Path) -> evidenc
         ]
     except _MISREAD as error:
         raise _misread(APPLICATION, error, report) from error
-    content = _content(APPLICATION, root)
-    pins = _pins(content.decode(errors="replace"))
-    missing = [f"{name} {pin}" for name, pin in pins.items() if covered.get(name) != pin]
-    if missing or not pins:
+    lacking: list[str] = []
+    for lock in (APPLICATION, AGENT):
+        content = _content(lock, root)
+        pins = _pins(content.decode(errors="replace"))
+        missing = [f"{name} {pin}" for name, pin in pins.items() if covered.get(name) != pin]
+        if pins and not missing:
+            return _found(lock, content, len(pins), lines)
         what = f"it lacks {', '.join(missing[:5])}" if missing else "that pins no package"
-        raise _foreign(APPLICATION, what, report)
-    return _found(APPLICATION, content, len(pins), lines)
+        lacking.append(f"is not on {lock.path}: {what}")
+    raise ConfigurationError("; ".join(lacking), path=report, hint=_hint())
 
 
 def _pins(text: str) -> dict[str, str]:

@@ -14,7 +14,12 @@ from generator.environment import Environment
 
 def locks(environment: Environment) -> tuple[Lock, ...]:
     """Return the lock files of what an environment deploys."""
-    return (audited.APPLICATION, *((audited.FRONTEND,) if environment.frontend.enabled else ()))
+    return (
+        audited.APPLICATION,
+        *((audited.FRONTEND,) if environment.frontend.enabled else ()),
+        # Where it is a unit of the nodes' own, it is installed apart from releases.
+        *((audited.AGENT,) if environment.agent.enabled else ()),
+    )
 
 
 def look(ground: Ground) -> Finding:

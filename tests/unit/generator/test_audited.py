@@ -13,6 +13,7 @@ from flowrex.errors import ConfigurationError
 from generator import audited, evidence
 
 PINS = "Fast_API==0.115.0 \\\n    --hash=sha256:00\nredis==5.2.0\n# a comment\n"
+AGENT_PINS = "redis==5.2.0\ncryptography==44.0.0\n"
 PACKAGES: dict[str, Any] = {
     "": {"name": "pages", "version": "0.0.0"},
     "node_modules/next": {"version": "15.5.0"},
@@ -28,10 +29,14 @@ ADVISORY = {
 
 
 def read(
-    root: Path, report: object, *, pins: str = PINS, locked: str = LOCKED
+    root: Path, report: object, *, pins: str = PINS, locked: str = LOCKED, agent: str = AGENT_PINS
 ) -> evidence.Vulnerabilities:
     """Read a report, a text as it is, in a project with these lock files."""
-    for lock, text in ((audited.APPLICATION, pins), (audited.FRONTEND, locked)):
+    for lock, text in (
+        (audited.APPLICATION, pins),
+        (audited.AGENT, agent),
+        (audited.FRONTEND, locked),
+    ):
         (root / lock.path).parent.mkdir(exist_ok=True)
         (root / lock.path).write_text(text)
     path = root / "audit.json"
@@ -77,6 +82,20 @@ class TestPipAudit:
         assert (found.subject, found.lock) == (sha(PINS), "requirements/app.lock")
         assert (found.packages, found.found) == (2, ())
         assert "@" in found.by
+
+    def test_one_on_the_agents_packages_is_about_the_agents_lock_file(self, tmp_path: Path) -> None:
+        listed = [
+            {"name": "redis", "version": "5.2.0", "vulns": []},
+            {"name": "cryptography", "version": "44.0.0", "vulns": []},
+        ]
+        found = read(tmp_path, {"dependencies": listed})
+        assert (found.subject, found.lock) == (sha(AGENT_PINS), "requirements/agent.lock")
+        assert found.packages == 2
+
+    def test_one_on_neither_says_what_it_lacks_of_both(self, tmp_path: Path) -> None:
+        listed = [{"name": "redis", "version": "5.2.0", "vulns": []}]
+        with pytest.raises(ConfigurationError, match=r"lacks fast-api .*lacks cryptography 44"):
+            read(tmp_path, {"dependencies": listed})
 
     def test_each_vulnerability_is_a_line(self, tmp_path: Path) -> None:
         vulns = [

@@ -134,6 +134,13 @@ class TestVulnerabilities:
         (world.root / lock.path).unlink()
         assert world.look(vulnerabilities.look).text == f"There is no {lock.path}"
 
+    def test_the_agents_packages_count_where_it_is_a_job(self, world: World) -> None:
+        assert world.look(vulnerabilities.look).passed
+        agent = replace(world.environment.agent, enabled=True)
+        world.environment = replace(world.environment, agent=agent)
+        found = world.look(vulnerabilities.look)
+        assert (found.passed, found.text) == (False, f"There is no {audited.AGENT.path}")
+
     def test_a_frontend_that_is_not_deployed_is_not_judged(self, world: World) -> None:
         (world.root / audited.FRONTEND.path).unlink()
         frontend = replace(world.environment.frontend, enabled=False)
