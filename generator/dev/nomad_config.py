@@ -202,6 +202,22 @@ client {{
     entry = "{"true" if node.is_first else "false"}"
   }}
 
+  # By default a template gives up after twelve tries, within some five minutes, and Nomad kills its
+  # task: whoever loses Consul or Vault for longer would lose all that runs as well. 0: never.
+  template {{
+    consul_retry {{
+      attempts = 0
+    }}
+
+    vault_retry {{
+      attempts = 0
+    }}
+
+    nomad_retry {{
+      attempts = 0
+    }}
+  }}
+
   options = {{
     "fingerprint.denylist" = "{_CLOUDS}"
   }}

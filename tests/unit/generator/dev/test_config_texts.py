@@ -72,6 +72,12 @@ def test_a_new_leader_soon_sees_that_a_machine_was_lost_with_the_old_one() -> No
     )
 
 
+def test_no_template_gives_up_and_takes_its_task_along() -> None:
+    text = nomad_config.settings(LAYOUT, FIRST, consul=None)
+    for server in ("consul", "vault", "nomad"):
+        assert re.search(rf"{server}_retry {{\s*attempts = 0\s*}}", text)
+
+
 def test_vault_listens_on_loopback_and_loads_plugins_only_where_it_must() -> None:
     document = vault.settings(LAYOUT, None)
     assert document["listener"]["tcp"]["address"] == "127.0.0.1:20082"
