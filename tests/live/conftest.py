@@ -21,6 +21,7 @@ _MORE = (
     "test_diagnoses.py",
     "test_exec.py",
     "test_frontend.py",
+    "test_long_outage.py",
 )
 
 
