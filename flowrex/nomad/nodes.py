@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from flowrex.nomad.model import Node
 from flowrex.nomad.transport import Transport
 
@@ -18,6 +21,20 @@ class Nodes:
         """Return every node, by name."""
         found = [Node.parse(one) for one in self._transport.get("nodes")]
         return sorted(found, key=lambda one: (one.name, one.id))
+
+    def configuration(self, node_id: str) -> Mapping[str, Any]:
+        """Return the `client` block of a node's own agent, as that agent has it.
+
+        Args:
+            node_id: the node's whole id.
+
+        Raises:
+            ServerUnreachable: the agent does not answer at the address that it gives.
+        """
+        address = str(self._transport.get(f"node/{node_id}")["HTTPAddr"])
+        own = self._transport.at(address).get("agent/self")
+        configured: Mapping[str, Any] = own["config"]["Client"]
+        return configured
 
     def drain(self, node_id: str, *, deadline_s: int, system: bool = False) -> None:
         """Move a node's allocations elsewhere and keep new ones away.

@@ -51,6 +51,21 @@ class Transport:
         headers = {"X-Nomad-Token": token.reveal()} if token else {}
         self._wire = Wire(self.address, headers, timeout_s=timeout_s, verify=verify)
 
+    def at(self, address: str) -> Transport:
+        """Return the way to another agent, with the same token.
+
+        Args:
+            address: host and port.
+        """
+        return Transport(
+            f"{urlsplit(self.address).scheme}://{address}",
+            self._token,
+            region=self._region,
+            namespace=self._namespace,
+            timeout_s=self.timeout_s,
+            verify=self._verify,
+        )
+
     @cached_property
     def library(self) -> Library:
         """python-nomad with this transport's settings; imported at the first use."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from flowrex.errors import NotFound
+from flowrex.errors import NotFound, ServerUnreachable
 from flowrex.nomad.model import Allocation, Node
 from flowrex.testing.job import Job
 from flowrex.testing.serial import serial
@@ -17,10 +18,17 @@ if TYPE_CHECKING:
 
 @serial(lambda nodes: nodes._scheduler.lock)
 class FakeNodes:
-    """Stands in for `flowrex.nomad.nodes.Nodes`."""
+    """Stands in for `flowrex.nomad.nodes.Nodes`.
+
+    Attributes:
+        configured: the `client` block of every node's agent, as Nomad has it where nobody says
+            anything; None: none of them answers.
+    """
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
+        retries = {key: {"Attempts": 12} for key in ("ConsulRetry", "VaultRetry", "NomadRetry")}
+        self.configured: Mapping[str, Any] | None = {"TemplateConfig": retries}
         self._known: dict[str, Node] = {}
         self.add("n1")
 
@@ -32,6 +40,13 @@ class FakeNodes:
         """Return every node, by name."""
         self._scheduler.answer()
         return [self._known[name] for name in sorted(self._known)]
+
+    def configuration(self, node_id: str) -> Mapping[str, Any]:
+        """Return the `client` block of a node's own agent."""
+        self._find(node_id)
+        if self.configured is None:
+            raise ServerUnreachable("Nomad at http://10.0.0.1:4646 does not answer")
+        return self.configured
 
     def drain(self, node_id: str, *, deadline_s: int, system: bool = False) -> None:
         """Move its allocations elsewhere, one of each job at a step."""
@@ -74,8 +89,12 @@ class FakeNodes:
         return True
 
     def _change(self, node_id: str, *, eligible: bool, draining: bool) -> None:
+        found = self._find(node_id)
+        self._known[found.name] = replace(found, eligible=eligible, draining=draining)
+
+    def _find(self, node_id: str) -> Node:
         self._scheduler.answer()
         found = next((one for one in self._known.values() if one.id == node_id), None)
         if found is None:
             raise NotFound(f"Nomad at {self._scheduler.address} answers 404: node not found")
-        self._known[found.name] = replace(found, eligible=eligible, draining=draining)
+        return found

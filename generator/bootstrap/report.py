@@ -15,6 +15,8 @@ class State(StrEnum):
     UPDATED = "updated"
     MISSING = "missing"
     DIFFERS = "differs"
+    # It could not be asked, and nothing else here depends on it.
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class Report:
     def lacking(self) -> tuple[Step, ...]:
         """Return the steps that are missing or differ."""
         return tuple(s for s in self.steps if s.state in (State.MISSING, State.DIFFERS))
+
+    @property
+    def unknown(self) -> tuple[Step, ...]:
+        """Return the steps of which nothing is known."""
+        return tuple(s for s in self.steps if s.state is State.UNKNOWN)
 
     @property
     def changed(self) -> tuple[Step, ...]:

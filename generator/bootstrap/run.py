@@ -9,6 +9,7 @@ from generator.bootstrap import (
     consul,
     consul_auth,
     nomad,
+    nomad_clients,
     postgres,
     vault_agent,
     vault_audit,
@@ -133,3 +134,4 @@ def _after_nomad(target: Target, *, check_only: bool) -> Iterator[Step]:
         target.consul, target.nomad_jwks_url, namespace, check_only=check_only
     )
     yield from nomad.steps(target.nomad, namespace, target.tokens_dir, check_only=check_only)
+    yield from nomad_clients.steps(target.nomad)

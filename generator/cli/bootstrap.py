@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 INCOMPLETE = 3
 
-_COLOURS = {"created": "green", "updated": "yellow", "missing": "red", "differs": "red"}
+_COLOURS = {
+    "created": "green",
+    "updated": "yellow",
+    "missing": "red",
+    "differs": "red",
+    "unknown": "yellow",
+}
 
 
 @click.command("bootstrap")
@@ -90,7 +96,7 @@ def command(
 
 
 def _show(report: Report, environment: str, *, check: bool) -> None:
-    notable = report.lacking + report.changed
+    notable = report.lacking + report.unknown + report.changed
     if notable:
         rows = [
             (click.style(step.state.value, fg=_COLOURS[step.state.value]), step.name, step.detail)

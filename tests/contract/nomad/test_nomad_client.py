@@ -343,6 +343,16 @@ def test_a_stopped_job_stays_known_and_can_be_started_again(nomad: Nomad, name: 
     assert follow(nomad, name).status == "successful"
 
 
+def test_a_node_tells_how_its_own_agent_is_configured(nomad: Nomad) -> None:
+    (node,) = nomad.nodes.list()
+    templates = nomad.nodes.configuration(node.id)["TemplateConfig"]
+    # Nomad's default, which ends tasks when the server is away for long.
+    for server in ("ConsulRetry", "VaultRetry", "NomadRetry"):
+        assert templates[server]["Attempts"] == 12
+    with pytest.raises(NotFound):
+        nomad.nodes.configuration("00000000-0000-0000-0000-000000000000")
+
+
 def test_a_drained_node_takes_nothing_until_it_is_given_back(nomad: Nomad, name: str) -> None:
     in_service(nomad, name)
     (node,) = nomad.nodes.list()
