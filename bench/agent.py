@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -70,11 +71,11 @@ def _at_its_own_intervals(path: Path) -> None:
         for name in names:
             settings[section].pop(name, None)
     path.write_text(yaml.safe_dump(settings))
-    command = [sys.executable, "-m", "agents.main", "reload", "--config", path]
+    command: list[str | Path] = [sys.executable, "-m", "agents.main", "reload", "--config", path]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def _status(cluster: Cluster) -> dict[str, object]:
+def _status(cluster: Cluster) -> dict[str, Any]:
     with urllib.request.urlopen(f"http://127.0.0.1:{cluster.base + 77}/status") as answer:
         return dict(json.load(answer))
 

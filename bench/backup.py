@@ -50,7 +50,7 @@ def run() -> list[Figure]:
                 "bench",
                 books,
                 FakeKeys(),
-                OwnLogins(server.access),
+                OwnLogins(server.access),  # type: ignore[arg-type]
             )
             sides = {
                 "backup": lambda number: _backup(source, number),

@@ -189,8 +189,8 @@ def _round(consul: ConsulClient, database: Server, orders: Orders, plain: Watche
     quiet = _orders_since(database, wall + last + 0.001)
     assert quiet == 0, "an order was accepted after the last one"
     _write(consul, Level.NORMAL)
-    ends = (last, told, plain.slowest(index) - at)
-    return Round(*(max(end, 0.0) * 1000 for end in ends), rate)
+    last, told, query = (max(end, 0.0) * 1000 for end in (last, told, plain.slowest(index) - at))
+    return Round(last, told, query, rate)
 
 
 def _write(consul: ConsulClient, level: Level) -> tuple[int, float, float]:

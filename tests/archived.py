@@ -103,7 +103,7 @@ def archived(base: int) -> Iterator[Database]:
 def started(folder: Path, port: int) -> Iterator[None]:
     """Run a restored cluster, as `restore` says, until it has replayed all and accepts writes."""
     owner = user()
-    control = [programs() / "pg_ctl", "-D", folder]
+    control: list[str | Path] = [programs() / "pg_ctl", "-D", folder]
 
     def run(*words: str) -> None:
         # pg_ctl's child keeps its output open, so it is given none.

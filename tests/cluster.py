@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from tests import schemas
 
@@ -223,7 +223,7 @@ T = TypeVar("T")
 
 
 def eventually(
-    probe: Callable[[], T],
+    probe: Callable[[], T | Literal[False, ""] | None],
     *,
     within: float = 30,
     every: float = 0.2,

@@ -26,9 +26,11 @@ def running(folder: Path) -> Iterator[str]:
         (folder / name).mkdir()
     address = f"127.0.0.1:{own.free_ports(1)[0]}"
     # The gateway compares these paths as texts: they must be absolute.
-    command = [own.program("versitygw"), "--port", address, "--iam-dir", folder / "iam", "posix",
-               "--sidecar", folder / "attributes", "--versioning-dir", folder / "versions",
-               folder / "buckets"]  # fmt: skip
+    command: list[str | Path] = [
+        own.program("versitygw"), "--port", address, "--iam-dir", folder / "iam", "posix",
+        "--sidecar", folder / "attributes", "--versioning-dir", folder / "versions",
+        folder / "buckets",
+    ]  # fmt: skip
     keys = {"ROOT_ACCESS_KEY": ACCESS, "ROOT_SECRET_KEY": SECRET}
     with own.running(command, folder, environ=keys):
         eventually(lambda: _answers(client(f"http://{address}")), every=0.05, what="the gateway")

@@ -82,11 +82,10 @@ def sql_of(migration: ModuleType) -> str:
     """Return the SQL that a migration executes."""
     from alembic.migration import MigrationContext
     from alembic.operations import Operations
-    from sqlalchemy.dialects import postgresql
 
     sql = io.StringIO()
     context = MigrationContext.configure(
-        dialect=postgresql.dialect(), opts={"as_sql": True, "output_buffer": sql}
+        dialect_name="postgresql", opts={"as_sql": True, "output_buffer": sql}
     )
     # What `op.get_bind()` gives, where a migration executes by itself.
     context.impl.connection = _Recorder(sql)  # type: ignore[assignment]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +23,8 @@ def real_consul(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsulClie
     ports = {"http": http, "server": server, "serf_lan": serf}
     off = dict.fromkeys(("dns", "grpc", "grpc_tls", "serf_wan"), -1)
     (folder / "consul.json").write_text(json.dumps({"ports": {**off, **ports}}))
-    command = [own.program("consul"), "agent", "-dev", f"-config-file={folder / 'consul.json'}"]
+    config = folder / "consul.json"
+    command: list[str | Path] = [own.program("consul"), "agent", "-dev", f"-config-file={config}"]
     with own.running(command, folder):
         client = ConsulClient(f"http://127.0.0.1:{http}")
         eventually(lambda: _leads(client), every=0.05, what="a leader of Consul")

@@ -60,7 +60,7 @@ def test_the_reading_login_dumps_everything_and_the_other_restores_it(
         "node-1",
         books,
         FakeKeys(),
-        OwnLogins(reading.access),
+        OwnLogins(reading.access),  # type: ignore[arg-type]
     )
     manifest = take.take(source, "manual")
     assert {"public.later", "reports.later", "migrations.alembic_version"} <= manifest.rows.keys()

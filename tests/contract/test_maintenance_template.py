@@ -56,7 +56,9 @@ def turned_away(consul: ConsulClient, folder: Path) -> bool:
     """Render as Nomad does, and tell whether clients are turned away."""
     target = folder / "nginx.conf"
     target.unlink(missing_ok=True)
-    names = ("USER", "WORKER_CONNECTIONS", "MAX_FAILS", "FAIL_TIMEOUT", "KEEPALIVE")
+    names: tuple[str, ...] = (
+        "USER", "WORKER_CONNECTIONS", "MAX_FAILS", "FAIL_TIMEOUT", "KEEPALIVE",
+    )  # fmt: skip
     names += ("API_BURST",)
     names += ("CONNECT_TIMEOUT", "READ_TIMEOUT", "RETRIES", "BODY_LIMIT", "RETRY_AFTER")
     environ = {f"FLOWREX_NGINX_{name}": "1" for name in names}

@@ -101,8 +101,8 @@ def nginx(real_consul: ConsulClient, tmp_path_factory: pytest.TempPathFactory) -
         try:
             _render(real_consul, task)
             program = shutil.which("nginx") or "/usr/sbin/nginx"
-            command = [program, "-e", "stderr", "-c", task / "nginx.conf", "-p", task]
-            with own.running([*command, "-g", "daemon off;"], task):
+            command: list[str | Path] = [program, "-e", "stderr", "-c", task / "nginx.conf"]
+            with own.running([*command, "-p", task, "-g", "daemon off;"], task):
                 found = Nginx(folder / "alloc" / "nginx.sock")
                 eventually(found.socket.exists, what="nginx' socket")
                 yield found

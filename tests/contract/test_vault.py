@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ class Vault:
 def real_vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
     """A Vault of this test run's own, in memory."""
     (port,) = own.free_ports(1)
-    command = [own.program("vault"), "server", "-dev", "-dev-no-store-token"]
+    command: list[str | Path] = [own.program("vault"), "server", "-dev", "-dev-no-store-token"]
     command += [f"-dev-root-token-id={ROOT_TOKEN}", f"-dev-listen-address=127.0.0.1:{port}"]
     with own.running(command, tmp_path_factory.mktemp("vault")):
         address = f"http://127.0.0.1:{port}"
@@ -128,11 +129,12 @@ def test_a_token_is_looked_up_and_renewed_by_itself(vault: Vault) -> None:
 def test_a_revoked_token_may_do_nothing(vault: Vault) -> None:
     client, token = vault.logged_in()
     vault.revoke(token)
-    for ask in (
+    asks: tuple[Callable[[], object], ...] = (
         lambda: client.read("auth/token/lookup-self"),
         lambda: client.write("auth/token/renew-self", {}),
         lambda: client.kv_read("agent"),
-    ):
+    )
+    for ask in asks:
         with pytest.raises(PermissionRefused):
             ask()
 

@@ -15,6 +15,7 @@ from agents.credentials.files import Files
 from agents.settings.model import Vault
 from flowrex.errors import PermissionRefused, ServerRefused, ServerUnreachable
 from flowrex.secret import Secret
+from flowrex.settings.declare import Duration
 from flowrex.vault import VaultClient
 from tests.cluster import eventually
 from tests.contract import own
@@ -38,9 +39,9 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
     credentials.mkdir()
     make_certificate(credentials, "node-1")
     (port,) = own.free_ports(1)
-    command = [own.program("vault"), "server", "-dev-tls", f"-dev-tls-cert-dir={folder}"]
-    command += ["-dev-no-store-token", f"-dev-root-token-id={ROOT_TOKEN}"]
-    command += [f"-dev-listen-address=127.0.0.1:{port}"]
+    command: list[str | Path] = [own.program("vault"), "server", "-dev-tls"]
+    command += [f"-dev-tls-cert-dir={folder}", "-dev-no-store-token"]
+    command += [f"-dev-root-token-id={ROOT_TOKEN}", f"-dev-listen-address=127.0.0.1:{port}"]
     ca_file = str(folder / "vault-ca.pem")
     settings = Vault(
         enabled=True,
@@ -51,7 +52,7 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
         role="agent",
         kv_mount="kv",
         secret="flowrex/agent",
-        check_interval="30s",
+        check_interval=Duration("30s"),
     )
     with own.running(command, folder):
         root = VaultClient(settings.address, Secret(ROOT_TOKEN), ca_file=ca_file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from flowrex.consul import ConsulClient
 from flowrex.consul.watch import KeyWatch, Missed, Reading
@@ -35,13 +36,15 @@ def changes(told: list[Reading]) -> list[bytes | None]:
     return [one.entry.value if one.entry else None for one in told if one.changed]
 
 
+def ends_with(told: list[Reading], value: bytes) -> bool:
+    return changes(told)[-1:] == [value]
+
+
 def test_every_change_that_stays_is_told_in_order(consul: Consul, key: str) -> None:
     with watching(consul, key) as told:
         for value in ("on", "off", "on"):
             consul.kv_put(key, value)
-            eventually(
-                lambda value=value: changes(told)[-1:] == [value.encode()], within=5, every=0.01
-            )
+            eventually(partial(ends_with, told, value.encode()), within=5, every=0.01)
         consul.kv_delete(key)
         eventually(lambda: changes(told)[-1] is None, within=5, every=0.01)
         assert changes(told) == [None, b"on", b"off", b"on", None]

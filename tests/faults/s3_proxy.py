@@ -130,7 +130,7 @@ def running(upstream: str) -> Iterator[Proxy]:
     Args:
         upstream: the server behind it, `http://127.0.0.1:7070`.
     """
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server = _Server(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     server.proxy = Proxy(f"http://127.0.0.1:{server.server_port}", urlsplit(upstream).netloc)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
@@ -144,7 +144,12 @@ def running(upstream: str) -> Iterator[Proxy]:
         thread.join()
 
 
+class _Server(ThreadingHTTPServer):
+    proxy: Proxy
+
+
 class _Handler(BaseHTTPRequestHandler):
+    server: _Server
     protocol_version = "HTTP/1.1"
 
     def handle_one_request(self) -> None:
@@ -157,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def _serve(self) -> None:
-        proxy: Proxy = self.server.proxy
+        proxy = self.server.proxy
         seen = Seen(self.command, self.path)
         deed = proxy.deed(seen)
         length = int(self.headers.get("Content-Length") or 0)

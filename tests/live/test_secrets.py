@@ -41,10 +41,10 @@ def secrets(cluster: Cluster) -> dict[str, bytes]:
     assert stored
     for name, value in stored.items():
         kept[f"kv/flowrex/backend#{name}"] = value.reveal().encode()
-    for folder in folders(cluster):
-        login = json.loads((folder / "secrets" / "database.json").read_text())
-        kept[f"{folder.parent.name} database"] = login["password"].encode()
-        kept[f"{folder.parent.name} vault"] = (folder / "private" / "vault_token").read_bytes()
+    for task in folders(cluster):
+        login = json.loads((task / "secrets" / "database.json").read_text())
+        kept[f"{task.parent.name} database"] = login["password"].encode()
+        kept[f"{task.parent.name} vault"] = (task / "private" / "vault_token").read_bytes()
     # A name that is no secret, such as the cache's user, is found everywhere and rightly so.
     return {place: value for place, value in kept.items() if len(value) >= 16}
 
@@ -129,9 +129,9 @@ def test_files_with_secrets_are_for_their_owner_alone(cluster: Cluster) -> None:
     for folder in ("tokens", "secrets"):
         for path in (cluster.state / folder).iterdir():
             assert path.stat().st_mode & 0o077 == 0, path
-    for folder in folders(cluster):
+    for task in folders(cluster):
         for name in ("secrets/app.json", "secrets/database.json", "private/vault_token"):
-            assert (folder / name).stat().st_mode & 0o077 == 0, folder / name
+            assert (task / name).stat().st_mode & 0o077 == 0, task / name
 
 
 def test_a_backends_own_token_reads_its_own_secrets_and_nothing_else(cluster: Cluster) -> None:

@@ -58,8 +58,7 @@ def spec(
 
 
 def batch(name: str, code: int) -> dict[str, Any]:
-    meta = {"behaviour": f"exit {code}"} if code else {}
-    job = spec(name, **meta)
+    job = spec(name, behaviour=f"exit {code}") if code else spec(name)
     job["Type"] = "batch"
     group = job["TaskGroups"][0]
     del group["Update"]
@@ -95,7 +94,7 @@ def follow(nomad: Nomad, name: str, *, to_canary: bool = False) -> Deployment:
     return deployment
 
 
-def in_service(nomad: Nomad, name: str, **meta: str) -> None:
+def in_service(nomad: Nomad, name: str, **meta: Any) -> None:
     register(nomad, spec(name, **meta))
     assert follow(nomad, name).status == "successful"
 

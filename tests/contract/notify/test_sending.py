@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from agents.settings.emergency import Mail
 from flowrex.errors import ServerRefused, ServerUnreachable
 from flowrex.notify import mail, webhook
 from flowrex.notify.message import Message
+from flowrex.notify.settings import Mail
 from flowrex.secret import Secret
 from tests.contract.notify.receivers import Inbox, chat, mail_server
 from tests.serving import certificate

@@ -17,6 +17,7 @@ from agents.backup.manifest import Manifest
 from agents.backup.take import Source
 from agents.backup.verify import Reader
 from agents.settings.backup import Backup, Postgres, Retention, Schedules
+from flowrex.settings.declare import Duration
 from tests import gateway, postgres
 from tests.faults import s3_proxy
 from tests.unit.agents.backup.making import FakeKeys
@@ -31,7 +32,7 @@ def settings(server: str = "unused:1", **changed: Any) -> Backup:
             transit_key="flowrex-backup",
             tables=None,
             scratch_dir=None,
-            drill_limit="10m",
+            drill_limit=Duration("10m"),
             postgres=Postgres(
                 servers=(server,),
                 database="flowrex",
@@ -39,11 +40,15 @@ def settings(server: str = "unused:1", **changed: Any) -> Backup:
                 ca_file=None,
                 bin_dir=None,
                 login_mount="database",
-                max_lag="5m",
-                lock_timeout="2s",
+                max_lag=Duration("5m"),
+                lock_timeout=Duration("2s"),
             ),
             schedule=Schedules(
-                zone="UTC", jitter="0", backup="15 2 * * *", drill="45 3 * * 0", prune="30 4 * * *"
+                zone="UTC",
+                jitter=Duration("0"),
+                backup="15 2 * * *",
+                drill="45 3 * * 0",
+                prune="30 4 * * *",
             ),
             retention=Retention(
                 daily_days=30,
@@ -101,7 +106,7 @@ class World:
             "node-1",
             self.books,
             self.keys,
-            OwnLogins(self.postgres.access),
+            OwnLogins(self.postgres.access),  # type: ignore[arg-type]
         )
 
     def take(self, reason: str = "manual", **given: Any) -> Manifest:

@@ -45,7 +45,12 @@ def main() -> None:
         restore.restore(origin, target, now=lambda: datetime.now(UTC))
         return
     source = Source(
-        settings(world["server"]), "dev", "node-1", books, FakeKeys(), OwnLogins(access)
+        settings(world["server"]),
+        "dev",
+        "node-1",
+        books,
+        FakeKeys(),
+        OwnLogins(access),  # type: ignore[arg-type]
     )
     manifest = take.take(source, "manual", name=world["name"])
     verify.verify(Reader(books, FakeKeys(), access), manifest.name, by="test", now=source.now)
@@ -65,7 +70,7 @@ def kill_at_statement(number: int, when: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return rows
 
-    Session.ask = counted  # type: ignore[method-assign]
+    Session.ask = counted  # type: ignore[assignment, method-assign]
 
 
 if __name__ == "__main__":

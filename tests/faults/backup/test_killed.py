@@ -49,7 +49,7 @@ def killed_at(world: World, number: int, when: str, what: str, **given: object) 
     """Kill the process at its n-th request; return whether it came so far."""
     world.proxy.seen.clear()
     process = start(world, what, **given)
-    struck = []
+    struck: list[Seen] = []
 
     def strike(seen: Seen) -> None:
         if len(world.proxy.seen) >= number and not struck:

@@ -23,11 +23,12 @@ def test_a_backup_is_taken_read_and_restored(world: World) -> None:
 
 def test_the_counts_are_of_the_same_moment_as_the_dump(world: World) -> None:
     # Rows that come in while the dump is under way are neither in it nor counted.
-    added = []
+    added: list[str] = []
 
     def meanwhile(message: str) -> None:
         if message.startswith("dumping") and not added:
-            added.append(world.postgres.fill(10))
+            world.postgres.fill(10)
+            added.append(message)
 
     manifest = world.take(progress=meanwhile)
     assert world.drill(manifest.name).good

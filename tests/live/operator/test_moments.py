@@ -53,7 +53,7 @@ def restored(cluster: Cluster, to: str) -> Any:
 def test_a_physical_backup_is_taken_listed_verified_and_drilled(
     settled: Cluster, database: Database
 ) -> None:
-    words = ("backup", "now", "dev", "--kind", "physical", "--type", "full")
+    words: tuple[str, ...] = ("backup", "now", "dev", "--kind", "physical", "--type", "full")
     name = settled.document(*words)["result"]["name"]
     assert name in [one["label"] for one in listed(settled)["backups"]]
     words = ("backup", "verify", "dev", "--kind", "physical")

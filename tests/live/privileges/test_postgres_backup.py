@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -62,7 +62,7 @@ REFUSED_TO_RESTORE = [
 @pytest.fixture(scope="module")
 def login(
     target: Target, vault_as: Callable[[str], VaultClient]
-) -> Callable[[str], contextmanager[Server]]:
+) -> Callable[[str], AbstractContextManager[Server]]:
     """Take one of the agent's logins from Vault, and give it back."""
 
     @contextmanager
@@ -82,14 +82,16 @@ def login(
 
 
 @pytest.mark.parametrize("statement", ALLOWED_TO_BACKUP)
-def test_a_dump_may_read(login: Callable[..., contextmanager[Server]], statement: str) -> None:
+def test_a_dump_may_read(
+    login: Callable[..., AbstractContextManager[Server]], statement: str
+) -> None:
     with login("backup") as server:
         server.execute(statement)
 
 
 @pytest.mark.parametrize("statement", REFUSED_TO_BACKUP)
 def test_a_dump_may_do_nothing_else(
-    login: Callable[..., contextmanager[Server]], statement: str
+    login: Callable[..., AbstractContextManager[Server]], statement: str
 ) -> None:
     with login("backup") as server, pytest.raises(ServerRefused) as caught:
         server.execute(statement, transactional=statement.startswith("LOCK"))
@@ -98,7 +100,7 @@ def test_a_dump_may_do_nothing_else(
 
 @pytest.mark.parametrize("database", ["postgres", "template1"])
 def test_a_dump_reaches_no_other_database(
-    login: Callable[..., contextmanager[Server]], database: str
+    login: Callable[..., AbstractContextManager[Server]], database: str
 ) -> None:
     with pytest.raises(PermissionRefused, match="CONNECT"), login("backup", database):
         pass
@@ -106,14 +108,16 @@ def test_a_dump_reaches_no_other_database(
 
 @pytest.mark.parametrize("statement", REFUSED_TO_RESTORE)
 def test_a_restore_may_do_no_more_than_restore(
-    login: Callable[..., contextmanager[Server]], statement: str
+    login: Callable[..., AbstractContextManager[Server]], statement: str
 ) -> None:
     with login("restore") as server, pytest.raises(ServerRefused) as caught:
         server.execute(statement, transactional=False)
     assert type(caught.value) is PermissionRefused, caught.value.message
 
 
-def test_what_a_restore_makes_is_the_owners(login: Callable[..., contextmanager[Server]]) -> None:
+def test_what_a_restore_makes_is_the_owners(
+    login: Callable[..., AbstractContextManager[Server]],
+) -> None:
     with login("restore", "postgres") as server:
         server.execute(
             "CREATE DATABASE flowrex_restore_probe OWNER flowrex_owner", transactional=False

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from contextlib import AbstractContextManager
 
 import pytest
@@ -32,7 +33,7 @@ def renew(held: lock.HeldLock, consul: FakeConsul, ttl_s: float = 0.0) -> None:
         def wait(self, seconds: float) -> bool:
             return next(waits)
 
-    again._released = Once()
+    again._released = Once()  # type: ignore[assignment]
     again._renew()
     held._error = again._error
 
@@ -88,7 +89,7 @@ def test_it_can_be_waited_for_and_says_whom_it_waits_for(
 ) -> None:
     told: list[str] = []
     with hold(consul) as held:
-        monkeypatch.setattr(lock.time, "sleep", lambda _: consul.expire(held._session))
+        monkeypatch.setattr(time, "sleep", lambda _: consul.expire(held._session))
         with lock.hold(
             lambda: consul, KEY, "flowrex", "node-2", "backup", wait_s=60, waiting=told.append  # type: ignore[arg-type,return-value]
         ):  # fmt: skip

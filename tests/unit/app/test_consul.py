@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ ADDRESS = "http://127.0.0.1:8500"
 
 
 @pytest.fixture
-def server() -> requests_mock.Mocker:
+def server() -> Iterator[requests_mock.Mocker]:
     with requests_mock.Mocker() as mocker:
         mocker.get(f"{ADDRESS}/v1/kv/key", status_code=404, headers={"X-Consul-Index": "1"})
         yield mocker
@@ -22,7 +23,8 @@ def server() -> requests_mock.Mocker:
 def token_of(server: requests_mock.Mocker, connect: Connector) -> str | None:
     connect().kv_get("key")
     assert server.last_request is not None
-    return server.last_request.headers.get("X-Consul-Token")
+    token: str | None = server.last_request.headers.get("X-Consul-Token")
+    return token
 
 
 def test_the_files_token_is_sent_and_a_new_one_is_taken_up(

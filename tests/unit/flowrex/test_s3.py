@@ -4,6 +4,7 @@ import hashlib
 from base64 import b64encode
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -76,6 +77,7 @@ class TestWhereAndAsWhom:
         monkeypatch.setenv("NETRC", str(netrc))
         requests_mock.get("https://store.test/", text="<ListAllMyBucketsResult/>")
         S3Client("https://store.test", "dev", Secret("access"), Secret("hidden")).list_buckets()
+        assert requests_mock.last_request is not None
         sent = requests_mock.last_request.headers["Authorization"]
         assert sent.startswith("AWS4-HMAC-SHA256 Credential=access/")
 
@@ -89,6 +91,7 @@ class TestWhereAndAsWhom:
     ) -> None:
         requests_mock.put(f"{STORE}/bucket/key")
         client.put("bucket", "key", b"content", metadata={"kind": "case"})
+        assert requests_mock.last_request is not None
         headers = requests_mock.last_request.headers
         signed = headers["Authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
         assert {name.lower() for name in headers if name.lower().startswith("x-amz-")} <= {*signed}
@@ -203,7 +206,7 @@ class TestRepeating:
     ) -> None:
         bodies: list[bytes] = []
 
-        def answer(request: requests.PreparedRequest, context: object) -> str:
+        def answer(request: Any, context: object) -> str:
             assert not isinstance(request.body, bytes | str | None)
             bodies.append(request.body.read())
             if len(bodies) == 1:
@@ -237,6 +240,7 @@ class TestObjects:
         requests_mock.put(f"{STORE}/bucket/key")
         until = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
         client.put("bucket", "key", b"content", retain_until=until, mode="COMPLIANCE")
+        assert requests_mock.last_request is not None
         headers = requests_mock.last_request.headers
         assert headers["x-amz-object-lock-mode"] == "COMPLIANCE"
         assert headers["x-amz-object-lock-retain-until-date"] == "2030-01-02T03:04:05Z"
@@ -298,6 +302,7 @@ class TestReading:
             ],
         )
         assert client.get("bucket", "key") == b"content"
+        assert requests_mock.last_request is not None
         assert requests_mock.last_request.headers["range"] == "bytes=4-"
         assert requests_mock.last_request.headers["if-match"] == '"tag"'
 

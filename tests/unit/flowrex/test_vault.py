@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Iterator
 
 import hvac.exceptions
 import pytest
@@ -52,7 +53,7 @@ def exceptions_of(module: object, base: type[Exception]) -> list[type[Exception]
 
 
 @pytest.fixture
-def server() -> requests_mock.Mocker:
+def server() -> Iterator[requests_mock.Mocker]:
     with requests_mock.Mocker() as mocker:
         yield mocker
 
@@ -68,7 +69,7 @@ def test_every_exception_of_the_library_has_its_meaning() -> None:
 
 @pytest.mark.parametrize(("raised", "meaning"), LIBRARY.items())
 def test_an_exception_of_the_library_becomes_its_meaning(
-    raised: type[Exception], meaning: type[FlowrexError]
+    raised: Callable[..., Exception], meaning: type[FlowrexError]
 ) -> None:
     error = as_flowrex_error(raised("no", method="get", url=BACKEND), ADDRESS)
     assert type(error) is meaning
@@ -97,6 +98,7 @@ def test_without_a_token_neither_the_environment_nor_the_home_is_asked(
     monkeypatch.setenv("VAULT_TOKEN", "of-the-environment")
     server.get(f"{ADDRESS}/v1/sys/mounts", json={"data": {}})
     VaultClient(ADDRESS).read("sys/mounts")
+    assert server.last_request is not None
     assert "X-Vault-Token" not in server.last_request.headers
 
 
@@ -126,6 +128,7 @@ def test_a_secret_is_written_at_the_version_that_was_read_only(
 ) -> None:
     server.post(BACKEND, json={"data": {"version": 4}})
     vault.kv_write("flowrex/backend", {"a": Secret("1")}, cas=3)
+    assert server.last_request is not None
     assert server.last_request.json() == {"data": {"a": "1"}, "options": {"cas": 3}}
 
 
@@ -153,6 +156,7 @@ def test_health_is_told_without_failing_while_sealed(
     )
     health = vault.health()
     assert (health.initialized, health.sealed, health.cluster_id) == (True, True, "")
+    assert server.last_request is not None
     assert server.last_request.qs["sealedcode"] == ["200"]
 
 

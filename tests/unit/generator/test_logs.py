@@ -64,7 +64,7 @@ def test_long_lines_are_read_as_far_back_as_needed() -> None:
     class Short(FakeNomad):
         def __init__(self) -> None:
             super().__init__()
-            self.allocations.tail = self._tail  # type: ignore[method-assign]
+            self.allocations.tail = self._tail  # type: ignore[assignment, method-assign]
 
         def _tail(self, *_: object, max_bytes: int, **__: object) -> str:
             asked.append(max_bytes)

@@ -14,7 +14,7 @@ from generator.standing import Standing, standing
 from tests.unit.generator.rolling import Rig, spec, step
 
 
-def scheduled(**meta: str) -> dict[str, Any]:
+def scheduled(**meta: Any) -> dict[str, Any]:
     job = spec("retention", kind="batch", count=1, **meta)
     return {**job, "Periodic": {"Enabled": True, "SpecType": "cron", "Specs": ["30 3 * * *"]}}
 

@@ -84,7 +84,7 @@ class Rig:
         """Start the shipper, or start it again after a crash: what was in memory is gone."""
         if hasattr(self, "tail"):
             self.tail.close()
-        self.tail = Tail({"trading": [str(self.logs / "*.jsonl*")]}, settle_s=5)
+        self.tail: Tail = Tail({"trading": [str(self.logs / "*.jsonl*")]}, settle_s=5)
         self.shipper = Shipper(
             self.sink,
             self.tail,

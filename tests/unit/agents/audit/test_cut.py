@@ -133,7 +133,8 @@ def test_a_file_without_any_newline_never_needs_more_than_a_block() -> None:
     ).map(b"\n".join)
 )
 def test_whatever_a_file_holds_every_byte_is_kept_once(file: bytes) -> None:
-    start, kept = 0, []
+    start = 0
+    kept: list[bytes] = []
     while made := cut(lambda at, size: file[at : at + size], start, SMALL, final=True):
         assert made.start == start
         lines = content(made)

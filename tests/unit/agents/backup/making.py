@@ -34,7 +34,7 @@ class FakeKeys:
 def catalog(s3: FakeS3 | None = None) -> tuple[Catalog, FakeS3]:
     store = s3 or FakeS3()
     store.ensure_bucket("backups", object_lock=True)
-    return Catalog(lambda: store, "backups", "flowrex"), store
+    return Catalog(lambda: store, "backups", "flowrex"), store  # type: ignore[arg-type,return-value]
 
 
 def manifest(at: datetime = NOON, *, reason: str = "scheduled", size: int = 7) -> Manifest:

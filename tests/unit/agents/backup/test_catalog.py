@@ -42,7 +42,12 @@ def test_a_list_reads_each_manifest_once(monkeypatch: pytest.MonkeyPatch) -> Non
     write(books, s3)
     asked: list[str] = []
     get = s3.get
-    monkeypatch.setattr(s3, "get", lambda bucket, key: asked.append(key) or get(bucket, key))
+
+    def counted(bucket: str, key: str) -> bytes:
+        asked.append(key)
+        return get(bucket, key)
+
+    monkeypatch.setattr(s3, "get", counted)
     first = books.list()
     assert books.list() == first
     assert len(asked) == 1

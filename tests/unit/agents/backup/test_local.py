@@ -25,7 +25,7 @@ def taken(books: Catalog, s3: FakeS3, days: int) -> str:
 
     plain = manifest(NOON + timedelta(days=days))
     key = books.folder(plain.name) + "content"
-    place = stream.Place(s3, "backups", key, "content")
+    place = stream.Place(s3, "backups", key, "content")  # type: ignore[arg-type]
     file = stream.store([b"the content"], place, KEY)
     books.write(signed(replace(plain, files=(file,)), KEY))
     return plain.name

@@ -73,7 +73,8 @@ def test_whoever_dies_half_way_leaves_nothing_listed_that_is_not_whole(
     books: tuple[Catalog, FakeS3], monkeypatch: pytest.MonkeyPatch, survived: int
 ) -> None:
     found, s3 = books
-    delete, done = s3.delete, []
+    delete = s3.delete
+    done: list[tuple[str, ...]] = []
 
     def dying(*arguments: str) -> None:
         if len(done) == survived:

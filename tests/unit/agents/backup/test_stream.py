@@ -27,7 +27,7 @@ def s3() -> FakeS3:
 
 
 def place(s3: FakeS3) -> stream.Place:
-    return stream.Place(s3, "backups", OBJECT, "database")
+    return stream.Place(s3, "backups", OBJECT, "database")  # type: ignore[arg-type]
 
 
 def stored(s3: FakeS3, plain: bytes = PLAIN, *, compress: bool = True) -> StoredFile:
@@ -36,7 +36,7 @@ def stored(s3: FakeS3, plain: bytes = PLAIN, *, compress: bool = True) -> Stored
 
 
 def loaded(s3: FakeS3, file: StoredFile, key: bytes = KEY) -> bytes:
-    pieces = stream.load(s3, "backups", file, key, OBJECT)
+    pieces = stream.load(s3, "backups", file, key, OBJECT)  # type: ignore[arg-type]
     return b"".join(pieces)
 
 

@@ -64,10 +64,12 @@ class Node:
                 self.catalog.note(name, Record("verified", self.now()))
                 node.did.append("backup")
 
-            def drill(self, name: str, hands: Hands) -> None:
+            def drill(self, name: str, hands: Hands) -> None:  # type: ignore[override]
                 node.did.append(f"drill {name}")
 
-            def prune(self, hands: Hands, *, dry_run: bool = False) -> None:
+            def prune(  # type: ignore[override]
+                self, hands: Hands, *, dry_run: bool = False
+            ) -> None:
                 node.did.append("prune")
 
         self.backups = Quick(**{
@@ -79,7 +81,7 @@ class Node:
     @asynccontextmanager
     async def running(self) -> Any:
         beats: list[int] = []
-        running = asyncio.create_task(self.task.run(lambda: beats.append(1)))
+        running = asyncio.create_task(self.task.run(lambda: beats.append(1)))  # type: ignore[arg-type]
         await self.rest()
         yield beats
         running.cancel()

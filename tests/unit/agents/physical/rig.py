@@ -16,6 +16,7 @@ from agents.physical.watch import Watch
 from agents.settings.load import defaults
 from flowrex.errors import FlowrexError
 from flowrex.secret import Secret
+from flowrex.settings.declare import Duration
 from flowrex.testing.clock import FakeClock
 from flowrex.testing.consul import FakeConsul
 from flowrex.testing.s3 import FakeS3
@@ -75,7 +76,7 @@ class Rig:
             enabled=True,
             endpoint="https://s3.example.com",
             config_file=str(self.folder / "pgbackrest.conf"),
-            jitter="0s",
+            jitter=Duration("0s"),
         )
         settings = replace(settings, state_dir=str(self.folder / "state"), physical=physical)
         self.s3.ensure_bucket(settings.s3.backups_bucket)

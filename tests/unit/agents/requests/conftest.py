@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, TypeVar, cast
 
 import pytest
 
@@ -25,6 +25,7 @@ from flowrex.settings import schema, source
 from flowrex.testing.consul import FakeConsul
 
 NODE = "node1"
+T = TypeVar("T")
 
 
 class QuickClock:
@@ -120,7 +121,7 @@ class Desk:
         self.refused += 1
 
 
-async def until(probe: Callable[[], Any], *, within: float = 60.0) -> Any:
+async def until(probe: Callable[[], T | Literal[False] | None], *, within: float = 60.0) -> T:
     """Return the first true answer."""
     end = asyncio.get_running_loop().time() + within
     while not (answer := probe()):

@@ -17,6 +17,7 @@ from agents.settings.load import defaults
 from agents.snapshots.task import SnapshotTask
 from agents.snapshots.work import Snapshots
 from flowrex import keys
+from flowrex.settings.declare import Duration
 from flowrex.testing.clock import FakeClock
 from flowrex.testing.consul import FakeConsul
 from flowrex.testing.s3 import FakeS3
@@ -35,7 +36,7 @@ class Node:
         self.s3.ensure_bucket("backups")
         self.servers = {kind: Server(kind=kind) for kind in ("consul", "nomad")}
         settings = defaults()
-        chosen = replace(settings.snapshots, enabled=True, jitter="0s")
+        chosen = replace(settings.snapshots, enabled=True, jitter=Duration("0s"))
         self.context = context = Context(
             settings=replace(settings, state_dir=str(folder), snapshots=chosen),
             node="node-1",

@@ -22,7 +22,8 @@ def lead(consul: FakeConsul, name: str, clock: Clock) -> Lead:
 def test_one_of_two_leads_and_the_key_says_who() -> None:
     consul, clock = FakeConsul(), Clock()
     one, other = lead(consul, "one", clock), lead(consul, "other", clock)
-    one.step(), other.step()
+    one.step()
+    other.step()
     assert (one.held, other.held) == (True, False)
     entry = consul.kv_get(keys.flatten_lock())
     assert entry is not None
@@ -51,9 +52,9 @@ def test_consul_away_leaves_what_is_left_of_the_time() -> None:
     consul.down = True
     clock.now += TTL_S - 1
     one.step()
-    assert one.held
+    before = one.held
     clock.now += 1
-    assert not one.held
+    assert (before, one.held) == (True, False)
     consul.down = False
     one.step()
     assert one.held
@@ -66,7 +67,9 @@ def test_an_expired_session_is_replaced_and_the_lock_is_anothers() -> None:
     entry = consul.kv_get(keys.flatten_lock())
     assert entry is not None and entry.session is not None
     consul.expire(entry.session)
-    other.step(), one.step(), one.step()
+    other.step()
+    one.step()
+    one.step()
     assert (one.held, other.held) == (False, True)
 
 

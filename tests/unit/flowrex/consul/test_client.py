@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import requests
 import requests_mock
@@ -19,7 +21,7 @@ KEY = f"{ADDRESS}/v1/kv/flowrex/emergency"
 
 
 @pytest.fixture
-def server() -> requests_mock.Mocker:
+def server() -> Iterator[requests_mock.Mocker]:
     with requests_mock.Mocker() as mocker:
         yield mocker
 
@@ -34,6 +36,7 @@ def test_the_token_given_wins_over_the_environment(
     monkeypatch.setenv("CONSUL_HTTP_TOKEN", "of-the-environment")
     server.get(KEY, status_code=404, headers={"X-Consul-Index": "1"})
     client("given").kv_get("flowrex/emergency")
+    assert server.last_request is not None
     assert server.last_request.headers["X-Consul-Token"] == "given"
 
 
@@ -43,6 +46,7 @@ def test_without_a_token_the_environment_is_not_asked(
     monkeypatch.setenv("CONSUL_HTTP_TOKEN", "of-the-environment")
     server.get(KEY, status_code=404, headers={"X-Consul-Index": "1"})
     client().kv_get("flowrex/emergency")
+    assert server.last_request is not None
     assert "X-Consul-Token" not in server.last_request.headers
 
 
@@ -51,6 +55,7 @@ def test_a_blocking_query_may_take_its_wait_a_sixteenth_and_the_timeout(
 ) -> None:
     server.get(KEY, json=[], headers={"X-Consul-Index": "8"})
     client().kv_wait("flowrex/emergency", 7, 32)
+    assert server.last_request is not None
     assert server.last_request.qs == {
         "consistent": ["1"], "index": ["7"], "wait": ["32000ms"],
     }  # fmt: skip
@@ -63,12 +68,14 @@ def test_a_key_is_never_read_from_a_leader_that_has_not_caught_up(
     # Without a leader's word that it is one, a switch that is on could be read as not there.
     server.get(KEY, json=[], headers={"X-Consul-Index": "8"})
     client().kv_get("flowrex/emergency")
+    assert server.last_request is not None
     assert server.last_request.qs == {"consistent": ["1"]}
 
 
 def test_a_plain_read_does_not_wait(server: requests_mock.Mocker) -> None:
     server.get(KEY, status_code=404, headers={"X-Consul-Index": "8"})
     assert client().kv_wait("flowrex/emergency", 0, 32) == (None, 8)
+    assert server.last_request is not None
     assert server.last_request.timeout == 5
     assert server.last_request.qs == {"consistent": ["1"]}
 
@@ -126,6 +133,7 @@ def test_an_instance_without_an_address_has_its_nodes(server: requests_mock.Mock
     )
     (instance,) = client().services("backend", passing_only=True)
     assert (instance.address, instance.port, instance.tags) == ("10.0.0.7", 8000, ())
+    assert server.last_request is not None
     assert "passing" in server.last_request.query
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from flowrex.consul.model import KVEntry
 from flowrex.consul.watch import KeyWatch, Missed, Reading
@@ -149,7 +150,7 @@ def test_unknown_counts_from_the_last_reading() -> None:
 
 
 def test_errors_back_off_up_to_a_bound_and_an_answer_ends_that() -> None:
-    following = watch(Script([AWAY] * 8 + [(None, 4), AWAY]), [])
+    following = watch(Script([*[AWAY] * 8, (None, 4), AWAY]), [])
     assert [following.step() for _ in range(8)] == [0.25, 0.5, 1, 2, 4, 5, 5, 5]
     following.step()
     assert following.step() == 0.25
@@ -158,7 +159,7 @@ def test_errors_back_off_up_to_a_bound_and_an_answer_ends_that() -> None:
 def test_jitter_shortens_a_pause_to_half_of_it_at_the_most() -> None:
     for jitter, pause in ((0.0, 0.125), (1.0, 0.25)):
         following = KeyWatch(
-            lambda: Script([AWAY]), KEY, lambda _: None, jitter=lambda jitter=jitter: jitter
+            lambda: Script([AWAY]), KEY, lambda _: None, jitter=partial(float, jitter)
         )
         assert following.step() == pause
 

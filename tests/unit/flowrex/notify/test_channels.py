@@ -38,6 +38,7 @@ def post(address: str = ADDRESS) -> None:
 def test_a_webhook_gets_one_text(requests_mock: requests_mock.Mocker) -> None:
     requests_mock.post(ADDRESS, text="ok")
     post()
+    assert requests_mock.last_request is not None
     assert requests_mock.last_request.json() == {"text": f"*{MESSAGE.subject}*\n{MESSAGE.text}"}
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from flowrex.settings.declare import Duration
 from generator.analysis.judge import Sample, Verdict, judge
 from generator.environment.model import Analysis
 
 RULES = Analysis(
-    enabled=True, warm_up="30s", interval="30s", duration="5m", min_requests=100,
-    max_error_percent=1, max_p95_percent=150, p95_floor="100ms", max_restarts=0, queries={},
+    enabled=True, warm_up=Duration("30s"), interval=Duration("30s"), duration=Duration("5m"),
+    min_requests=100, max_error_percent=1, max_p95_percent=150, p95_floor=Duration("100ms"),
+    max_restarts=0, queries={},
 )  # fmt: skip
 STABLE = Sample(1000, 1, 0.2)
 CANARY = Sample(500, 0, 0.2)

@@ -21,7 +21,7 @@ REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.Insufficient
 
 
 def exceptions_of_the_library() -> list[type[Exception]]:
-    base = (asyncpg.PostgresError, asyncpg.InterfaceError)
+    base: tuple[type[Exception], ...] = (asyncpg.PostgresError, asyncpg.InterfaceError)
     return [
         kind
         for _, kind in inspect.getmembers(asyncpg.exceptions, inspect.isclass)

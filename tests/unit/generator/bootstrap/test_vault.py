@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import requests_mock
 
 from flowrex.errors import ConfigurationError
 from flowrex.secret import Secret
+from flowrex.settings.declare import Duration
 from flowrex.vault import VaultClient
 from generator.bootstrap import postgres_monitor, vault_auth, vault_database, vault_pki
 from generator.bootstrap.report import State
@@ -30,13 +32,13 @@ USUAL = Vault(
     jwt_mount="jwt-nomad",
     pki_mount="pki",
     approle_mount="approle",
-    database_ttl="1h",
-    database_max_ttl="24h",
+    database_ttl=Duration("1h"),
+    database_max_ttl=Duration("24h"),
 )
 
 
 @pytest.fixture
-def server() -> requests_mock.Mocker:
+def server() -> Iterator[requests_mock.Mocker]:
     with requests_mock.Mocker() as mocker:
         mocker.get(
             f"{ADDRESS}/v1/sys/mounts",
@@ -120,6 +122,7 @@ class TestSecrets:
     ) -> None:
         self.there(server, given="theirs", more="kept")
         list(steps(vault, "kv", self.WISHES, check_only=False))
+        assert server.last_request is not None
         assert server.last_request.json() == {
             "data": {"given": "theirs", "more": "kept", "made": "new"},
             "options": {"cas": 3},

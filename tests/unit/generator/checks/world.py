@@ -119,12 +119,13 @@ class World:
     def record(self, kind: str, *, outcome: str = "done", hours: float = 1) -> None:
         """Leave a release record."""
         started = at(hours)
+        name = f"{started}-{kind}"
         document = {
-            "id": f"{started}-{kind}", "environment": "prod", "kind": kind, "version": "1.0.0",
+            "id": name, "environment": "prod", "kind": kind, "version": "1.0.0",
             "outcome": outcome, "started": started, "ended": started,
             "holder": {"who": "op", "host": "here"},
         }  # fmt: skip
-        self.consul.kv_put(keys.release("prod", document["id"]), json.dumps(document))
+        self.consul.kv_put(keys.release("prod", name), json.dumps(document))
 
 
 def at(hours: float) -> str:

@@ -14,7 +14,8 @@ from generator.cli import context, main
 from generator.environment import Environment
 from generator.restore import progress
 from tests.unit.generator.answering import answering, publish
-from tests.unit.generator.cli.test_backup_and_restore import GOOD, OLD, YOUNG, Flowrexctl, Run, runs
+from tests.unit.generator.cli.running import Flowrexctl, Run
+from tests.unit.generator.cli.test_backup_and_restore import GOOD, OLD, YOUNG, runs
 from tests.unit.generator.rolling import Rig, spec
 
 LABEL = "20260301-023000F"
@@ -56,6 +57,7 @@ class Agent:
 
     def __call__(self, request: Request) -> Ended:
         self.asked.append(request)
+        found: dict[str, object]
         match request.kind:
             case "list":
                 return "done", "", {"database": "flowrex", "backups": [GOOD, YOUNG]}

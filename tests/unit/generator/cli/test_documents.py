@@ -25,7 +25,7 @@ from generator.artifact import frontend
 from generator.artifact.agent import Package, Packages
 from generator.artifact.made import Artifact
 from generator.checks import edges
-from generator.checks.model import Looked
+from generator.checks.model import Looked, Verdict
 from generator.emergency import book
 from generator.environment import Environment
 from generator.images import build as images
@@ -147,8 +147,12 @@ def test_a_node_that_is_emptied_and_given_back(
 
 
 def test_agents(document: Document, flowrexctl: Flowrexctl, rig: Rig) -> None:
-    told = {"environment": "dev", "version": "1.0.0", "state": "running", "at": NOW.isoformat()}
-    told |= {"check": {"status": "passing"}, "tasks": {"audit": {"state": "running"}}}
+    told: dict[str, object] = {"environment": "dev", "version": "1.0.0", "state": "running"}
+    told |= {
+        "at": NOW.isoformat(),
+        "check": {"status": "passing"},
+        "tasks": {"audit": {"state": "running"}},
+    }
     rig.consul.kv_put(keys.agent("n9"), json.dumps(told))
     rig.consul.kv_put(keys.agent("n8"), "no document")
     found = {one["node"]: one["status"] for one in document("agents", "dev")["agents"]}
@@ -188,10 +192,12 @@ class TestEvidence:
 class TestChecks:
     @pytest.fixture(autouse=True)
     def _found(self, monkeypatch: pytest.MonkeyPatch, flowrexctl: Flowrexctl) -> None:
+        verdicts: tuple[Verdict, ...] = ("passed", "failed", "unknown")
+
         def look(checks: Sequence[Any]) -> list[Looked]:
             return [
                 Looked(one, verdict, "a sentence", ("a line",), "do it")
-                for one, verdict in zip(checks, ("passed", "failed", "unknown"), strict=False)
+                for one, verdict in zip(checks, verdicts, strict=False)
             ]
 
         monkeypatch.setattr(stops, "look", lambda *_, **__: look(stops.STOPS))

@@ -341,7 +341,7 @@ def test_a_drill_stops_nothing_and_names_everybody(flowrexctl: Flowrexctl, rig: 
             levels.append(parse(content.encode()).level)
         return write(key, content, **more)
 
-    rig.consul.kv_put = kv_put  # type: ignore[method-assign]
+    rig.consul.kv_put = kv_put  # type: ignore[assignment, method-assign]
     with obeying(rig, *PROCESSES):
         done = flowrexctl("drill", "dev", "--json")
     assert done.status == 0

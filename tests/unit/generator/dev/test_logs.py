@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,6 @@ def test_following_gives_what_is_added_also_to_a_log_that_was_set_aside(
 
     happenings = iter([add_half, add_rest, set_aside])
     # What happens while it waits.
-    monkeypatch.setattr(logs.time, "sleep", lambda _: next(happenings)())
+    monkeypatch.setattr(time, "sleep", lambda _: next(happenings)())
     lines = logs.follow(log)
     assert [next(lines), next(lines), next(lines)] == ["first", "second", "third"]

@@ -117,7 +117,8 @@ def test_what_an_artifacts_server_says(why: str, expected: str) -> None:
 )
 def test_a_template_that_waits(there: bool | None, expected: str) -> None:
     waited = event("Template", f"Missing: {SECRET}")
-    assert sentence(template.read(waited, case(**{SECRET: there}))).startswith(expected)
+    sources: dict[str, Any] = {SECRET: there}
+    assert sentence(template.read(waited, case(**sources))).startswith(expected)
 
 
 def test_a_template_may_wait_for_more_than_one_and_for_what_nobody_asks_for() -> None:

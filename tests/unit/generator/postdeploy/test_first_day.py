@@ -67,7 +67,9 @@ def test_memory_of_an_allocation_that_is_new_is_no_growth() -> None:
 
 
 def test_nothing_that_was_asked_is_no_failure() -> None:
-    quiet = {"requests": 0, "error_percent": 0, "p50_s": None, "p95_s": None, "p99_s": None}
+    quiet: dict[str, Any] = {
+        "requests": 0, "error_percent": 0, "p50_s": None, "p95_s": None, "p99_s": None,
+    }  # fmt: skip
     assert wrong(**quiet, trades=0) == {}
 
 

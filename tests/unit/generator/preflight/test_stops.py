@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -54,7 +54,8 @@ class TestHealth:
         assert found.evidence == ("backend: the check ready is registered nowhere",)
 
     def test_a_service_without_a_check_stops(self, world: World) -> None:
-        world.nomad.known["backend"].current.groups[0].pop("Services")
+        group = cast(dict[str, Any], world.nomad.known["backend"].current.groups[0])
+        group.pop("Services")
         assert world.look(health.look).evidence == ("backend: no health check",)
 
     def test_a_secret_in_a_checks_output_is_not_shown(self, world: World) -> None:
