@@ -89,6 +89,9 @@ async def test_what_was_done_is_not_done_again_where_the_journal_is_lost(
     async with desk.life({"backup": Handling(work)}):
         desk.ask()
         await desk.ended()
+        # The answer is told while a thread still writes the journal.
+        journal = desk.folder / "requests" / "1.json"
+        await until(lambda: json.loads(journal.read_text())["step"] == "ended")
     for file in (desk.folder / "requests").iterdir():
         file.unlink()
     async with desk.life({"backup": Handling(work)}):
