@@ -38,6 +38,7 @@ job "{name}" {{
     min_healthy_time  = "2s"
     healthy_deadline  = "60s"
     progress_deadline = "90s"
+    auto_revert       = true
   }}
 
   group "{name}" {{
@@ -56,11 +57,17 @@ job "{name}" {{
         path     = "/"
         interval = "1s"
         timeout  = "3s"
+
+        check_restart {{
+          limit = 3
+          grace = "10s"
+        }}
       }}
     }}
 
     task "{name}" {{
-      driver = "raw_exec"
+      driver       = "raw_exec"
+      kill_timeout = "5s"
 
       config {{
         command = "{python}"
@@ -68,8 +75,9 @@ job "{name}" {{
       }}
 
       resources {{
-        cpu    = 50
-        memory = 64
+        cpu        = 50
+        memory     = 64
+        memory_max = 128
       }}
     }}
   }}
@@ -86,15 +94,17 @@ job "{name}" {{
 
   group "{name}" {{
     task "{name}" {{
-      driver = "raw_exec"
+      driver       = "raw_exec"
+      kill_timeout = "5s"
 
       config {{
         command = "/bin/true"
       }}
 
       resources {{
-        cpu    = 50
-        memory = 32
+        cpu        = 50
+        memory     = 32
+        memory_max = 64
       }}
     }}
   }}
