@@ -115,7 +115,7 @@ def convert(kind: Any, value: Value, path: str, limits: Mapping[str, Any]) -> ob
         kind = next(option for option in get_args(kind) if option is not type(None))
         origin = get_origin(kind)
     if origin is tuple:
-        return _sequence(value, path)
+        return _sequence(value, path, limits)
     if origin is Mapping or (isinstance(origin, type) and issubclass(origin, Mapping)):
         return _mapping(value, path)
     if origin is Literal:
@@ -157,13 +157,14 @@ def _scalar(kind: Any, value: Value, path: str, limits: Mapping[str, Any]) -> ob
     return content
 
 
-def _sequence(value: Value, path: str) -> tuple[str, ...]:
+def _sequence(value: Value, path: str, limits: Mapping[str, Any]) -> tuple[str, ...]:
     if not isinstance(value.content, tuple) or not value.content:
         raise value.error(f"{path} is {_shown(value)}; expected a list of at least one text")
     for item in value.content:
         if not isinstance(item.content, str):
             raise item.error(f"an entry of {path} is {_shown(item)}; expected text")
-    return tuple(str(item.content) for item in value.content)
+    entry = f"an entry of {path}"
+    return tuple(str(_scalar(str, item, entry, limits)) for item in value.content)
 
 
 def _mapping(value: Value, path: str) -> Mapping[str, str]:

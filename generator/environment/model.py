@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flowrex.settings.declare import Duration, setting
 from generator.environment.batch import Migrate, Retention
+from generator.environment.entry import Nginx
 from generator.environment.monitoring import (
     Alertmanager,
     NginxExporter,
@@ -142,54 +143,6 @@ class Backend:
     resources: Resources = setting("")
     health: Health = setting("")
     stop: Stop = setting("")
-    env: Mapping[str, str] = setting("More environment variables, by name.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tls:
-    """TLS at the entry, by the certificate that Vault keeps for it."""
-
-    enabled: bool = setting("True to speak it; without it something before the entry must.")
-    port: int = setting("TCP port for it, on each node.", minimum=1, maximum=65535)
-    plain_allow: tuple[str, ...] = setting(
-        "Networks (CIDR) that may do without; all others are sent to the port with TLS."
-    )
-    hsts_seconds: int = setting(
-        "Seconds for which a browser shall come by TLS alone, to subdomains too; 0 says nothing.",
-        minimum=0,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Nginx:
-    """The platform's one entry."""
-
-    count: int = setting("Instances.", minimum=0)
-    port: int = setting("TCP port that it listens on, on each node.", minimum=1, maximum=65535)
-    user: str = setting("User of its workers (raw_exec).", pattern=r"[a-z_][a-z0-9_-]*")
-    tls: Tls = setting("")
-    entry_only: bool = setting('True to keep it on nodes whose meta says `entry = "true"`.')
-    worker_connections: int = setting("Connections a worker.", minimum=16)
-    api_rate: int = setting(
-        "Requests a minute of one address to the API, on average; 0: any.", minimum=0
-    )
-    api_burst: int = setting("Requests beyond that which it may have at once.", minimum=0)
-    upstream_max_fails: int = setting(
-        "Failures within upstream_fail_timeout that take an instance out.", minimum=0
-    )
-    upstream_fail_timeout: Duration = setting("How long it is left out.")
-    upstream_keepalive: int = setting("Idle connections kept to the instances.", minimum=0)
-    connect_timeout: Duration = setting("Time to connect to an instance.")
-    read_timeout: Duration = setting("Time between two reads from an instance.")
-    retries: int = setting("Instances tried for one request.", minimum=1)
-    body_limit: str = setting("Largest request body.", pattern=r"[0-9]+[kKmMgG]?")
-    metrics_allow: tuple[str, ...] = setting("Networks (CIDR) that may read /metrics.")
-    ops_allow: tuple[str, ...] = setting("Networks (CIDR) that maintenance does not turn away.")
-    maintenance_retry_seconds: int = setting(
-        "Seconds after which those that are turned away may try again.", minimum=1
-    )
-    resources: Resources = setting("")
-    health: Health = setting("")
     env: Mapping[str, str] = setting("More environment variables, by name.")
 
 
