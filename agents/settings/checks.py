@@ -7,8 +7,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
-from flowrex.duration import seconds
-
 
 def cron(text: str) -> None:
     """Insist on a cron expression that comes due some day.
@@ -42,16 +40,3 @@ def zone(text: str) -> None:
         ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError("no time zone; expected one like Europe/Berlin or UTC") from error
-
-
-def some_time(text: str) -> None:
-    """Insist on a length of time that is more than none.
-
-    Args:
-        text: as `Duration` has it.
-
-    Raises:
-        ValueError: it is zero: what waits so long would not wait at all.
-    """
-    if seconds(text) <= 0:
-        raise ValueError("no time at all; expected more than 0s")

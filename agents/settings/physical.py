@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents.settings.checks import cron, some_time, zone
+from agents.settings.checks import cron, zone
+from flowrex.settings.checks import some_time
 from flowrex.settings.declare import Duration, setting
 
 _NAME = r"[a-z0-9][a-z0-9_-]*"

@@ -18,7 +18,8 @@ def setting(doc: str, **limits: Any) -> Any:
     Args:
         doc: what it does, with its unit, for the reference page.
         limits: `minimum`, `maximum` (numbers), `pattern` (a regular expression for the whole), or
-            `check` (a function that raises `ValueError` with what is wrong with the text).
+            `check` (a function that raises `ValueError` with what is wrong with the text). Those of
+            a list or a mapping are for each of its texts.
     """
     return field(metadata={"doc": doc, **limits})
 

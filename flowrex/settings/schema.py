@@ -117,7 +117,7 @@ def convert(kind: Any, value: Value, path: str, limits: Mapping[str, Any]) -> ob
     if origin is tuple:
         return _sequence(value, path, limits)
     if origin is Mapping or (isinstance(origin, type) and issubclass(origin, Mapping)):
-        return _mapping(value, path)
+        return _mapping(value, path, limits)
     if origin is Literal:
         if value.content not in get_args(kind):
             options = ", ".join(map(str, get_args(kind)))
@@ -167,7 +167,7 @@ def _sequence(value: Value, path: str, limits: Mapping[str, Any]) -> tuple[str, 
     return tuple(str(_scalar(str, item, entry, limits)) for item in value.content)
 
 
-def _mapping(value: Value, path: str) -> Mapping[str, str]:
+def _mapping(value: Value, path: str, limits: Mapping[str, Any]) -> Mapping[str, str]:
     if not isinstance(value.content, Mapping):
         raise value.error(f"{path} is {_shown(value)}; expected texts by name")
     result: dict[str, str] = {}
@@ -180,7 +180,7 @@ def _mapping(value: Value, path: str) -> Mapping[str, str]:
             raise item.error(
                 f"{path}.{key} is {_shown(item)}; expected text", hint="Put the value in quotes."
             )
-        result[key] = item.content
+        result[key] = str(_scalar(str, item, f"{path}.{key}", limits))
     return result
 
 

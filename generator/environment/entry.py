@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 
+from flowrex.settings.checks import some_time
 from flowrex.settings.declare import Duration, WrongSetting, setting
 from generator.environment.task import Health, Resources
 
@@ -60,8 +61,8 @@ class Nginx:
     )
     upstream_fail_timeout: Duration = setting("How long it is left out.")
     upstream_keepalive: int = setting("Idle connections kept to the instances.", minimum=0)
-    connect_timeout: Duration = setting("Time to connect to an instance.")
-    read_timeout: Duration = setting("Time between two reads from an instance.")
+    connect_timeout: Duration = setting("Time to connect to an instance.", check=some_time)
+    read_timeout: Duration = setting("Time between two reads from an instance.", check=some_time)
     retries: int = setting("Instances tried for one request.", minimum=1)
     body_limit: str = setting("Largest request body.", pattern=r"[0-9]+[kKmMgG]?")
     metrics_allow: tuple[str, ...] = setting(

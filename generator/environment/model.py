@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from flowrex.settings.checks import some_time
 from flowrex.settings.declare import Duration, setting
 from generator.environment.batch import Migrate, Retention
 from generator.environment.entry import Nginx
@@ -23,6 +24,7 @@ from generator.environment.task import Health, Resources
 from generator.environment.telling import Hooks, Notify
 from generator.environment.validation import Validation, Watching
 
+_HOST = r"[A-Za-z0-9:._-]+"
 _NAME = r"[a-z0-9][a-z0-9_-]*"
 
 
@@ -44,15 +46,19 @@ class Vault:
     jwt_mount: str = setting("Mount of the JWT login for workload identities.", pattern=_NAME)
     pki_mount: str = setting("Mount of the PKI engine.", pattern=_NAME)
     approle_mount: str = setting("Mount of the AppRole login of the nodes' agents.", pattern=_NAME)
-    database_ttl: Duration = setting("Lease of a database login before it must be renewed.")
-    database_max_ttl: Duration = setting("Age at which a database login ends and is replaced.")
+    database_ttl: Duration = setting(
+        "Lease of a database login before it must be renewed.", check=some_time
+    )
+    database_max_ttl: Duration = setting(
+        "Age at which a database login ends and is replaced.", check=some_time
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Postgres:
     """The primary database."""
 
-    host: str = setting("Host name or address.")
+    host: str = setting("Host name or address.", pattern=_HOST)
     port: int = setting("TCP port.", minimum=1, maximum=65535)
     database: str = setting("Database name.", pattern=r"[a-z_][a-z0-9_]*")
 
@@ -61,7 +67,7 @@ class Postgres:
 class Redis:
     """The cache."""
 
-    host: str = setting("Host name or address.")
+    host: str = setting("Host name or address.", pattern=_HOST)
     port: int = setting("TCP port.", minimum=1, maximum=65535)
 
 
@@ -81,11 +87,15 @@ class ObjectStore:
 class Deploy:
     """How a deployment is watched."""
 
-    deadline: Duration = setting("Time after which a deployment that has not ended is a failure.")
+    deadline: Duration = setting(
+        "Time after which a deployment that has not ended is a failure.", check=some_time
+    )
     backup: bool = setting(
         "True to take and verify a backup before a run changes what uses the database."
     )
-    lock_ttl: Duration = setting("Time after which a dead deployer's lock expires (10s to 24h).")
+    lock_ttl: Duration = setting(
+        "Time after which a dead deployer's lock expires (10s to 24h).", check=some_time
+    )
     lock_wait: Duration = setting("Time that a verb waits for the lock before it gives up.")
 
 
@@ -111,9 +121,12 @@ class Analysis:
         "Time after the canary is healthy whose requests don't count: the first are slower."
     )
     interval: Duration = setting(
-        "Time between two looks; below Prometheus' scrape_interval it sees nothing new."
+        "Time between two looks; below Prometheus' scrape_interval it sees nothing new.",
+        check=some_time,
     )
-    duration: Duration = setting("Time for which it is looked at, once it is warm.")
+    duration: Duration = setting(
+        "Time for which it is looked at, once it is warm.", check=some_time
+    )
     min_requests: int = setting("Requests to the canary without which nothing is known.", minimum=1)
     max_error_percent: int = setting(
         "How many percent more of its requests may fail than of the stable version's.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flowrex.settings.checks import some_time
 from flowrex.settings.declare import Duration, WrongSetting, setting
 from generator.environment.task import Health, Resources
 
@@ -48,7 +49,9 @@ class Prometheus(Watching):
     """Gathers all metrics, keeps them, and finds what is wrong."""
 
     port: int = setting("TCP port, on the node that runs it.", minimum=1, maximum=65535)
-    scrape_interval: Duration = setting("Time between two looks at a target, and at the rules.")
+    scrape_interval: Duration = setting(
+        "Time between two looks at a target, and at the rules.", check=some_time
+    )
     retention: str = setting("How long metrics are kept.", pattern=r"[0-9]+[hdwy]")
     retention_size: str = setting(
         "How large they may grow before the oldest go; the write-ahead log needs `disk` too.",

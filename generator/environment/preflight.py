@@ -39,4 +39,6 @@ class Preflight:
     rollback_max_age: Duration = setting("Age at which the last rollback is too old.")
     vulnerabilities_max_age: Duration = setting("Age at which a report of them is too old.")
     certificate_min_days: int = setting("Days that a certificate must be valid for.", minimum=0)
-    public_urls: Mapping[str, str] = setting("Addresses that clients use, by a name of one's own.")
+    public_urls: Mapping[str, str] = setting(
+        "Addresses that clients use, by a name of one's own.", pattern=r"https?://\S+"
+    )

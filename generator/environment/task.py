@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flowrex.settings.checks import some_time
 from flowrex.settings.declare import Duration, setting
 
 
@@ -20,10 +21,12 @@ class Resources:
 class Health:
     """When an instance counts as healthy."""
 
-    interval: Duration = setting("Time between two health checks.")
-    timeout: Duration = setting("Time after which an unanswered check has failed.")
+    interval: Duration = setting("Time between two health checks.", check=some_time)
+    timeout: Duration = setting("Time after which an unanswered check has failed.", check=some_time)
     failures: int = setting("Failed liveness checks in a row before a restart.", minimum=1)
     grace: Duration = setting("Time after a start in which failed checks do not restart it.")
     min_healthy_time: Duration = setting("Time that it must stay healthy to count.")
-    healthy_deadline: Duration = setting("Time in which it must have become healthy.")
+    healthy_deadline: Duration = setting(
+        "Time in which it must have become healthy.", check=some_time
+    )
     progress_deadline: Duration = setting("Time in which one instance more must become healthy.")

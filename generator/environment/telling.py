@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flowrex.notify.settings import Mail, Webhook
+from flowrex.settings.checks import some_time
 from flowrex.settings.declare import Duration, setting
 
 
@@ -16,7 +17,7 @@ class Hooks:
         "Folder below the project with a folder for each event (`before-run`, `after-run` …) of "
         "executables; null: none are run."
     )
-    timeout: Duration = setting("Time after which one is killed.")
+    timeout: Duration = setting("Time after which one is killed.", check=some_time)
     attempts: int = setting("How often one is tried that ends with 75: try again.", minimum=1)
     output: int = setting("Bytes of its output that are shown.", minimum=0, maximum=1_000_000)
     variables: tuple[str, ...] | None = setting(
@@ -28,6 +29,8 @@ class Hooks:
 class Notify:
     """Whom the deployer tells how a change ended."""
 
-    give_up: Duration = setting("Time after which a message that nobody takes is given up.")
+    give_up: Duration = setting(
+        "Time after which a message that nobody takes is given up.", check=some_time
+    )
     webhook: Webhook = setting("")
     mail: Mail = setting("")

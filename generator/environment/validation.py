@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from flowrex.settings.checks import some_time
 from flowrex.settings.declare import Duration, setting
 
 Weight = Literal["required", "told", "off"]
@@ -42,8 +43,8 @@ class Validation:
 class Watching:
     """How a release is watched for its first hours, by `flowrexctl watch-release`."""
 
-    length: Duration = setting("How long after its beginning.")
-    every: Duration = setting("Time between two looks.")
+    length: Duration = setting("How long after its beginning.", check=some_time)
+    every: Duration = setting("Time between two looks.", check=some_time)
     patience: int = setting("As many looks in a row something must be wrong to count.", minimum=1)
     max_error_percent: int = setting(
         "More failed requests than this are too many.", minimum=0, maximum=100

@@ -184,3 +184,21 @@ def test_a_node_class_for_a_job_that_there_is_not_is_refused(project: Path) -> N
     error = mistake(project)
     assert "prod.yaml:3: there is no job 'backnd'" in str(error)
     assert "backend" in (error.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("redis.host=", "redis.host is ''; expected a value of the form"),
+        ("postgres.host=a b", "postgres.host is 'a b'; expected a value of the form"),
+        ("deploy.deadline=0s", "deploy.deadline is '0s', no time at all; expected more than 0s"),
+        ("prometheus.scrape_interval=0s", "no time at all"),
+        ("backend.analysis.interval=0s", "no time at all"),
+        ("nginx.read_timeout=0s", "no time at all"),
+        ("preflight.public_urls.api=x", "preflight.public_urls.api is 'x'; expected a value of"),
+    ],
+)
+def test_a_value_that_nothing_could_work_with_is_refused(given: str, said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(ROOT, "prod", overrides=(given,), environ={"FLOWREX_DEV_DIR": "/nonexistent"})
+    assert said in str(caught.value)
