@@ -141,7 +141,7 @@ def _slowness(rules: Analysis, canary: Sample, stable: Sample) -> Row:
         return Row("p95", "not known", _ms(stable.p95_s), limit, "hold")
     kind: Kind = "promote"
     if canary.requests >= rules.min_requests and canary.p95_s > seconds(rules.p95_floor):
-        if stable.p95_s is None:
+        if stable.p95_s is None or stable.requests < rules.min_requests:
             # Whether that is slow for this machine and load, only the stable version could tell.
             kind = "hold"
         elif canary.p95_s > stable.p95_s * rules.max_p95_percent / 100:

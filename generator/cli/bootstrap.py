@@ -106,4 +106,7 @@ def _show(report: Report, environment: str, *, check: bool) -> None:
     present = len(report.steps) - len(notable)
     say(f"{present} of {len(report.steps)} things were there already.")
     if check and report.lacking:
-        say(f"flowrexctl bootstrap {environment} makes them be as they should.")
+        say(
+            f"flowrexctl bootstrap {environment} makes them be as they should, but for those whose"
+            " WHY says what a person has to do."
+        )

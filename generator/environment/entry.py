@@ -8,6 +8,7 @@ from ipaddress import ip_network
 
 from flowrex.settings.checks import some_time
 from flowrex.settings.declare import Duration, WrongSetting, setting
+from generator.environment.release import VERSION
 from generator.environment.task import Health, Resources
 
 
@@ -50,6 +51,10 @@ class Nginx:
     port: int = setting("TCP port that it listens on, on each node.", minimum=1, maximum=65535)
     user: str = setting("User of its workers (raw_exec).", pattern=r"[a-z_][a-z0-9_-]*")
     tls: Tls = setting("")
+    image_version: str = setting(
+        "Version of its image, for containers. Not the release's, which would restart the entry.",
+        pattern=VERSION,
+    )
     entry_only: bool = setting('True to keep it on nodes whose meta says `entry = "true"`.')
     worker_connections: int = setting("Connections a worker.", minimum=16)
     api_rate: int = setting(

@@ -170,6 +170,8 @@ def _with_checksums(environment: Environment, root: Path) -> Environment:
     archives = environment.platform.driver != "docker"
     if not archives:
         pushed = manifest.digests(root, release.version, release.registry)
+        # The entry's image is pinned by people: a release must not restart what clients hold on to.
+        pushed = {name: digest for name, digest in pushed.items() if name != "nginx"}
         release = dataclasses.replace(release, digests={**pushed, **release.digests})
     if release.checksum is None and archives:
         release = dataclasses.replace(release, checksum=_built(root, "app", release.version))

@@ -24,24 +24,26 @@ class Release:
     registry: str = setting("Image registry and path before `/flowrex-<image>`, for containers.")
     digests: Mapping[str, str] = setting(
         "Digest (`sha256:…`) of each image, `app`, `frontend` and `nginx`, so that a moved tag "
-        "changes nothing. What is not here, the manifest of `flowrexctl build --images ENV --push "
-        "ENV` gives."
+        "changes nothing. Those of `app` and `frontend` that are not here the manifest of "
+        "`flowrexctl build --images ENV --push ENV` gives."
     )
     history: int = setting("How many release records are kept.", minimum=1)
 
-    def reference(self, name: str) -> str:
+    def reference(self, name: str, version: str | None = None) -> str:
         """Return an image's name with the version, under which it is built and pushed.
 
         Args:
             name: `app`, for one.
+            version: of an image that is no part of the release; None: the release's.
         """
-        return f"{self.registry}/flowrex-{name}:{self.version}"
+        return f"{self.registry}/flowrex-{name}:{version or self.version}"
 
-    def image(self, name: str) -> str:
+    def image(self, name: str, version: str | None = None) -> str:
         """Return what a job asks for: the name, and the digest where one is known.
 
         Args:
             name: `app`, for one.
+            version: as of `reference`.
         """
         digest = self.digests.get(name)
-        return self.reference(name) + (f"@{digest}" if digest else "")
+        return self.reference(name, version) + (f"@{digest}" if digest else "")

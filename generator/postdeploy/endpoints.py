@@ -6,6 +6,11 @@ from flowrex.errors import ServerUnreachable
 from generator.checks.model import Finding, Ground, failed, passed
 
 ENTRY = "nginx"
+# What the entry answers to whoever has to come by TLS.
+SENT_TO_TLS = 308
+OUTSIDE = (
+    "This machine is outside of nginx.tls.plain_allow: let its network in, or run this from inside."
+)
 # What the former deployment asked after each release.
 PATHS = ("/health", "/health/live", "/health/ready")
 _OK = 200
@@ -23,6 +28,7 @@ def look(ground: Ground) -> Finding:
     urls += ground.environment.preflight.public_urls.values()
     wrong: list[str] = []
     seen: list[str] = []
+    hint = f"flowrexctl logs {ground.environment.name} {ENTRY}"
     for url in urls:
         try:
             status = ground.page(url).status
@@ -30,10 +36,11 @@ def look(ground: Ground) -> Finding:
             wrong.append(error.message)
             continue
         (seen if status == _OK else wrong).append(f"{url} answers {status}")
+        hint = OUTSIDE if status == SENT_TO_TLS else hint
     if wrong:
         return failed(
             "What clients ask does not answer",
             *wrong,
-            hint=f"flowrexctl logs {ground.environment.name} {ENTRY}",
+            hint=hint,
         )
     return passed(f"{len(seen)} addresses answer 200", *seen)

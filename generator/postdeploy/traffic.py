@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from generator.checks.model import Finding, Ground, failed, passed
-from generator.postdeploy.endpoints import ENTRY
+from generator.postdeploy.endpoints import ENTRY, OUTSIDE, SENT_TO_TLS
 
 SERVICE = "backend"
 # Consul's own checks ask for other routes.
@@ -28,7 +28,9 @@ def look(ground: Ground) -> Finding:
     before = {one: _count(ground, one) for one in addresses}
     for number in range(_FOR_EACH * len(instances)):
         entry = entries[number % len(entries)]
-        ground.page(f"http://{entry.address}:{entry.port}{_PATH}")
+        url = f"http://{entry.address}:{entry.port}{_PATH}"
+        if ground.page(url).status == SENT_TO_TLS:
+            return failed(f"{url} answers {SENT_TO_TLS}", hint=OUTSIDE)
     grown = {one: _count(ground, one) - before[one] for one in addresses}
     lines = [f"{one}: {count:.0f} requests" for one, count in grown.items()]
     if not all(grown.values()):

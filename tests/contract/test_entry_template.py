@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -22,7 +23,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import ROOT, eventually
-from tests.contract import own
+from tests.contract import kept, own
 from tests.serving import certificate
 
 TEMPLATE = ROOT / "consul-templates" / "entry.conf.ctmpl"
@@ -220,7 +221,7 @@ def test_it_speaks_no_older_one(entry: Entry, version: ssl.TLSVersion) -> None:
         entry.hello(client(version, version))
 
 
-def test_it_speaks_no_cipher_that_does_not_authenticate(entry: Entry) -> None:
+def test_it_speaks_no_cipher_without_authenticated_encryption(entry: Entry) -> None:
     only = client(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2, OLD_CIPHER)
     with pytest.raises(ssl.SSLError, match=r"HANDSHAKE_FAILURE|handshake failure"):
         entry.hello(only)
@@ -256,6 +257,34 @@ def test_a_new_certificate_is_shown_and_a_request_under_way_is_answered(
     slow.join(timeout=20)
     assert statuses == [200]
     assert entry.securely("/").status == 200
+
+
+def given(folder: Path, **fields: str) -> str:
+    """Render the job's own template of the certificate, with what Vault has of it."""
+    job = (ROOT / "tests/golden/prod/nginx.nomad.hcl").read_text()
+    found = re.search(r"<<CERTIFICATE\n(.*?)\nCERTIFICATE", job, re.DOTALL)
+    assert found
+    template = {"contents": found[1], "destination": str(folder / "pem")}
+    config = folder / "consul-template.json"
+    config.write_text(json.dumps({"template": {**template, "error_on_missing_key": True}}))
+    with kept.secret("kv/data/flowrex/nginx", **fields) as address:
+        subprocess.run(
+            [own.program("consul-template"), "-once", f"-config={config}", *kept.flags(address)],
+            env={"PATH": os.environ["PATH"], "VAULT_TOKEN": "t"}, check=True, timeout=30,
+        )  # fmt: skip
+    return (folder / "pem").read_text()
+
+
+def test_the_job_writes_both_into_one_file(tmp_path: Path) -> None:
+    assert given(tmp_path, certificate="one", key="two").split() == ["one", "two"]
+
+
+@pytest.mark.parametrize("fields", [{"certificate": "one"}, {"key": "two"}, {"crt": "x"}])
+def test_a_field_that_is_missing_is_no_error_which_would_end_the_running_entry(
+    tmp_path: Path, fields: dict[str, str]
+) -> None:
+    known = [value for name, value in fields.items() if name != "crt"]
+    assert given(tmp_path, **fields).split() == known
 
 
 def test_one_that_cannot_be_read_leaves_the_old_one(entry: Entry) -> None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +14,7 @@ import yaml
 
 from flowrex.consul import ConsulClient
 from tests.cluster import ROOT
-from tests.contract import own
+from tests.contract import kept, own
 
 FOLDER = ROOT / "consul-templates"
 RULES = FOLDER / "alerts.yml"
@@ -165,31 +161,6 @@ def test_every_runbook_that_an_alert_names_is_there() -> None:
             assert (ROOT / rule["annotations"]["runbook"]).is_file(), rule["alert"]
 
 
-@contextmanager
-def secrets(**values: str) -> Iterator[str]:
-    """Answer as Vault does for one secret, and return the address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            there = self.path.partition("?")[0] == "/v1/kv/data/flowrex/alertmanager"
-            body = json.dumps({"data": {"data": values, "metadata": {}}} if there else {}).encode()
-            self.send_response(200 if there else 404)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 def test_without_receivers_alertmanager_takes_its_configuration_all_the_same(
     tmp_path: Path,
 ) -> None:
@@ -202,9 +173,10 @@ def test_without_receivers_alertmanager_takes_its_configuration_all_the_same(
 def test_receivers_are_told_with_secrets_of_vault(tmp_path: Path) -> None:
     target = tmp_path / "alertmanager.yml"
     password = 'odd: "one" \\ #'
-    with secrets(webhook_url=WEBHOOK, smtp_password=password) as address:
-        flags = (f"-vault-addr={address}", "-vault-renew-token=false", "-vault-retry-attempts=1")
-        text = render("alertmanager.yml.ctmpl", target, {**EVERYBODY, "VAULT_TOKEN": "t"}, *flags)
+    path = EVERYBODY["FLOWREX_ALERTMANAGER_SECRET"]
+    with kept.secret(path, webhook_url=WEBHOOK, smtp_password=password) as address:
+        environ = {**EVERYBODY, "VAULT_TOKEN": "t"}
+        text = render("alertmanager.yml.ctmpl", target, environ, *kept.flags(address))
     document = yaml.safe_load(text)
     nobody, receiver = document["receivers"]
     assert nobody == {"name": "nobody"}, "what fires always goes there"

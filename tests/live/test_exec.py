@@ -98,11 +98,20 @@ def test_what_is_secret_is_for_its_user_alone(cluster: Cluster, job: str) -> Non
         assert (found.st_uid, found.st_mode & 0o777) == (NOBODY, 0o600), one.name
 
 
-def test_no_secret_is_in_an_environment_but_nomads_token_for_consul(cluster: Cluster) -> None:
-    for folder in folders(cluster, "backend"):
-        login = json.loads((folder / "backend" / "secrets" / "database.json").read_text())
-        for entry in processes(cluster, "backend"):
-            assert login["password"] not in (entry / "environ").read_text(errors="replace")
+def test_no_login_and_no_key_is_in_an_environment(cluster: Cluster) -> None:
+    secrets = {
+        value
+        for folder in folders(cluster, "backend")
+        for name in ("database.json", "app.json")
+        for key, value in json.loads((folder / "backend/secrets" / name).read_text()).items()
+        if "username" not in key
+    }
+    running = processes(cluster, "backend")
+    assert running
+    assert len(secrets) > len(("the database's password", "Redis'"))
+    for entry in running:
+        environ = (entry / "environ").read_text(errors="replace")
+        assert not [one for one in secrets if one in environ]
 
 
 def test_a_canary_is_promoted_as_with_every_driver(cluster: Cluster) -> None:

@@ -415,8 +415,8 @@ NGINX
 # request that is under way on one of them would be lost: so it is reloaded for a new certificate
 # alone, and hands every request to the nginx beside it, over a socket and on a connection of its own.
 #
-# Rendered by Nomad inside the nginx job, or by consul-template with FLOWREX_NGINX_* and
-# NOMAD_TASK_DIR set.
+# Rendered by Nomad inside the nginx job, or by consul-template with FLOWREX_NGINX_*, NOMAD_TASK_DIR
+# and, for TLS, NOMAD_SECRETS_DIR set.
 
 {{- /* Only where it is root that starts it. */}}
 {{ with env "FLOWREX_NGINX_USER" }}user {{ . }};
@@ -424,6 +424,9 @@ NGINX
 worker_processes auto;
 pid {{ env "NOMAD_TASK_DIR" }}/entry.pid;
 error_log stderr warn;
+
+# A worker that leaves after a reload may still have long answers under way.
+worker_shutdown_timeout 300s;
 
 events {
     worker_connections {{ env "FLOWREX_NGINX_WORKER_CONNECTIONS" }};
@@ -484,8 +487,8 @@ http {
     ssl_certificate {{ env "NOMAD_SECRETS_DIR" }}/entry.pem;
     ssl_certificate_key {{ env "NOMAD_SECRETS_DIR" }}/entry.pem;
     ssl_protocols TLSv1.2 TLSv1.3;
-    # Of version 1.2 those alone that keep what was said secret if the key is lost, and
-    # authenticate; version 1.3 has no others.
+    # Of version 1.2 those alone that keep what was said secret if the key is lost, with
+    # authenticated encryption (AEAD); version 1.3 has no others.
     ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;
     ssl_session_cache shared:entry:10m;
     ssl_session_timeout 10m;

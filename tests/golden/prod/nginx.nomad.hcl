@@ -480,8 +480,8 @@ NGINX
 # request that is under way on one of them would be lost: so it is reloaded for a new certificate
 # alone, and hands every request to the nginx beside it, over a socket and on a connection of its own.
 #
-# Rendered by Nomad inside the nginx job, or by consul-template with FLOWREX_NGINX_* and
-# NOMAD_TASK_DIR set.
+# Rendered by Nomad inside the nginx job, or by consul-template with FLOWREX_NGINX_*, NOMAD_TASK_DIR
+# and, for TLS, NOMAD_SECRETS_DIR set.
 
 {{- /* Only where it is root that starts it. */}}
 {{ with env "FLOWREX_NGINX_USER" }}user {{ . }};
@@ -489,6 +489,9 @@ NGINX
 worker_processes auto;
 pid {{ env "NOMAD_TASK_DIR" }}/entry.pid;
 error_log stderr warn;
+
+# A worker that leaves after a reload may still have long answers under way.
+worker_shutdown_timeout 300s;
 
 events {
     worker_connections {{ env "FLOWREX_NGINX_WORKER_CONNECTIONS" }};
@@ -549,8 +552,8 @@ http {
     ssl_certificate {{ env "NOMAD_SECRETS_DIR" }}/entry.pem;
     ssl_certificate_key {{ env "NOMAD_SECRETS_DIR" }}/entry.pem;
     ssl_protocols TLSv1.2 TLSv1.3;
-    # Of version 1.2 those alone that keep what was said secret if the key is lost, and
-    # authenticate; version 1.3 has no others.
+    # Of version 1.2 those alone that keep what was said secret if the key is lost, with
+    # authenticated encryption (AEAD); version 1.3 has no others.
     ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;
     ssl_session_cache shared:entry:10m;
     ssl_session_timeout 10m;
@@ -599,7 +602,8 @@ ENTRY
         disable_file = true
       }
 
-      # Both in one file, so that nginx never sees the one without the other.
+      # Both in one file, so that nginx never sees the one without the other. A field that is missing
+      # is left out: an error here would end the task, while nginx stays with what it has.
       template {
         destination          = "${NOMAD_SECRETS_DIR}/entry.pem"
         change_mode          = "signal"
@@ -611,8 +615,8 @@ ENTRY
         error_on_missing_key = true
 
         data = <<CERTIFICATE
-{{ with secret "kv/data/flowrex/nginx" }}{{ .Data.data.certificate }}
-{{ .Data.data.key }}{{ end }}
+{{ with secret "kv/data/flowrex/nginx" }}{{ or (index .Data.data "certificate") "" }}
+{{ or (index .Data.data "key") "" }}{{ end }}
 CERTIFICATE
       }
 

@@ -59,6 +59,12 @@ def test_it_may_be_half_as_slow_again(canary_s: float, stable_s: float | None, k
     assert found.kind == kind
 
 
+def test_a_stable_version_that_was_hardly_asked_says_nothing_of_slowness() -> None:
+    slow = replace(CANARY, p95_s=0.9)
+    assert verdict(slow, replace(STABLE, requests=99, errors=0)).kind == "hold"
+    assert verdict(slow, replace(STABLE, requests=100, errors=0)).kind == "fail"
+
+
 @pytest.mark.parametrize(
     "canary", [Sample(99, 0, 0.2), Sample(99, 99, 9.0), Sample(0, 0, None), Sample(500, 0, None)]
 )

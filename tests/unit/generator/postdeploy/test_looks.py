@@ -64,6 +64,13 @@ class TestEndpoints:
         found = world.look(endpoints.look)
         assert found.evidence[0] == "http://10.0.0.5:80/health answers 503"
 
+    def test_who_is_sent_to_tls_is_told_which_setting_lets_it_in(self, world: World) -> None:
+        entry(world)
+        world.texts["http://10.0.0.5:80/health"] = Page(308, "")
+        found = world.look(endpoints.look)
+        assert not found.passed
+        assert found.hint == endpoints.OUTSIDE
+
     def test_one_that_does_not_answer_is_told(self, world: World) -> None:
         entry(world)
         del world.texts["http://10.0.0.5:80/health/live"]
@@ -85,6 +92,15 @@ class TestTraffic:
         found = world.look(traffic.look)
         assert not found.passed
         assert "10.0.0.2:80: 0 requests" in found.evidence
+
+    def test_who_is_sent_to_tls_is_not_told_that_nobody_asks_the_backend(
+        self, world: World
+    ) -> None:
+        deal(world, lambda number: 0)
+        world.texts["http://10.0.0.5:80/health"] = Page(308, "")
+        found = world.look(traffic.look)
+        assert (found.passed, found.text) == (False, "http://10.0.0.5:80/health answers 308")
+        assert found.hint == endpoints.OUTSIDE
 
     def test_without_a_healthy_backend_it_is_not_passed(self, world: World) -> None:
         entry(world)

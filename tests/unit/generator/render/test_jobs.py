@@ -133,7 +133,7 @@ def test_a_digest_pins_the_image(project: Path) -> None:
 
 def images(project: Path, registry: str) -> None:
     (project / "dist").mkdir()
-    built = {"app": {"digest": f"sha256:{'2' * 64}"}, "nginx": {"digest": None}}
+    built = {"app": {"digest": f"sha256:{'2' * 64}"}, "nginx": {"digest": f"sha256:{'4' * 64}"}}
     document = {"registry": registry, "images": built}
     (project / "dist" / "flowrex-images-0.1.0.json").write_text(json.dumps(document))
 
@@ -142,9 +142,22 @@ def test_the_manifest_of_the_images_gives_their_digests(project: Path) -> None:
     images(project, "registry.flowrex.app")
     jobs = render(project)
     assert f"/flowrex-app:0.1.0@sha256:{'2' * 64}" in jobs["backend"]
-    assert '/flowrex-nginx:0.1.0"' in jobs["nginx"], "it was not pushed"
+    assert '/flowrex-nginx:0.1.0"' in jobs["nginx"]
     own = render(project, "prod", f"release.digests.app=sha256:{'3' * 64}")
     assert f"@sha256:{'3' * 64}" in own["backend"]
+
+
+@pytest.mark.parametrize("driver", ["docker", "exec", "raw_exec"])
+def test_a_release_leaves_the_entry_as_it_is(project: Path, driver: str) -> None:
+    images(project, "registry.flowrex.app")
+    built = [f"{section}.checksum={'0' * 64}" for section in ("release", "frontend")]
+    words = (f"platform.driver={driver}", *built)
+    before = render(project, "prod", *words)
+    after = render(project, "prod", *words, "release.version=0.2.0")
+    assert before["backend"] != after["backend"]
+    assert before["nginx"] == after["nginx"]
+    other = render(project, "prod", *words, "nginx.image_version=0.2.0")
+    assert (other["nginx"] != before["nginx"]) is (driver == "docker")
 
 
 def test_images_of_another_registry_are_not_taken(project: Path) -> None:
