@@ -68,7 +68,14 @@ def run(name: str, overrides: tuple[str, ...], choice: Choice, *, as_json: bool)
             )
             artifacts.append(pages)
         made = build.build(
-            root, release, artifacts, found, base=choice.base, options=choice.options, tell=tell
+            root,
+            release,
+            artifacts,
+            found,
+            nginx=environment.nginx.image_version,
+            base=choice.base,
+            options=choice.options,
+            tell=tell,
         )
         if choice.push:
             made = build.push(root, made, found, tell=tell)

@@ -33,6 +33,7 @@ def recipes(
     artifacts: Sequence[Artifact],
     revision: str | None,
     base: str | None,
+    nginx: str,
 ) -> tuple[Recipe, ...]:
     """Return how each image of a release is made.
 
@@ -42,12 +43,19 @@ def recipes(
         artifacts: the application and the frontend, as far as the release has them.
         revision: the commit that they are made from.
         base: the base image, or None for the Dockerfiles' own.
+        nginx: the version of nginx' image, which is no part of a release.
     """
     wanted: dict[str, Mapping[str, str]] = {one.name: _made_of(root, one) for one in artifacts}
     wanted["nginx"] = {}
+    versions = dict.fromkeys(wanted, release.version) | {"nginx": nginx}
     return tuple(
         recipe.recipe(
-            name, release.reference(name), release.version, revision, base=base, more=more
+            name,
+            release.reference(name, versions[name]),
+            versions[name],
+            revision,
+            base=base,
+            more=more,
         )
         for name, more in wanted.items()
     )
@@ -64,6 +72,7 @@ def build(
     artifacts: Sequence[Artifact],
     builder: Builder,
     *,
+    nginx: str,
     base: str | None = None,
     options: Sequence[str] = (),
     tell: Tell,
@@ -75,6 +84,7 @@ def build(
         release: its version and its registry.
         artifacts: the application and the frontend of that version, in dist/.
         builder: docker or podman.
+        nginx: the version of nginx' image.
         base: the base image, or None for the Dockerfiles' own.
         options: more options for the builder, as they stand.
         tell: gets the image's name, and each line that the builder says.
@@ -86,7 +96,7 @@ def build(
     revision = git.revision(root, _MADE_FROM)
     images: dict[str, Built] = {}
     with tempfile.TemporaryDirectory(prefix="flowrex-images-") as folder:
-        for one in recipes(root, release, artifacts, revision, base):
+        for one in recipes(root, release, artifacts, revision, base, nginx):
             id_file = Path(folder, one.name)
             command = recipe.build_command(builder.program, builder.path, one, options, id_file)
             builder.demand(command, root, partial(tell, one.name))

@@ -69,11 +69,18 @@ def test_each_image_is_built_and_written_down(
 ) -> None:
     fake = Fake(program)
     built = build.build(
-        tmp_path, release, artifacts(tmp_path), fake.builder(), base="debian:12", tell=told
+        tmp_path,
+        release,
+        artifacts(tmp_path),
+        fake.builder(),
+        nginx="0.3.0",
+        base="debian:12",
+        tell=told,
     )
     assert json.loads(manifest.file(tmp_path, "1.2.3").read_text()) == built.as_document()
     assert list(built.images) == ["app", "frontend", "nginx"]
     assert built.images["app"].reference == f"{REGISTRY}/flowrex-app:1.2.3"
+    assert built.images["nginx"].reference == f"{REGISTRY}/flowrex-nginx:0.3.0", "no part of it"
     assert {one.id for one in built.images.values()} == {"sha256:12ab"}
     assert {one.size for one in built.images.values()} == {7}
     first = next(command for command in fake.commands if command[1] == "build")
@@ -82,7 +89,7 @@ def test_each_image_is_built_and_written_down(
 
 
 def pushed(fake: Fake, release: Release, root: Path) -> None:
-    built = build.build(root, release, artifacts(root), fake.builder(), tell=told)
+    built = build.build(root, release, artifacts(root), fake.builder(), nginx="0.3.0", tell=told)
     build.push(root, built, fake.builder(), tell=told)
 
 
