@@ -41,7 +41,7 @@ def test_a_call_is_understood(
     name: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for file in ("tests.xml", "audit.json", "npm-audit.json", "release.plan"):
+    for file in ("tests.xml", "audit.json", "npm-audit.json", "agent-audit.json", "release.plan"):
         (tmp_path / file).touch()
     # Parsed as typed, and not carried out.
     command: click.Command = group
