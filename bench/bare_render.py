@@ -53,7 +53,9 @@ def main() -> None:
         for name in ("env", "node_classes"):
             if isinstance(found := getattr(section, name, None), SimpleNamespace):
                 setattr(section, name, vars(found))
-    context["release"].image = lambda name: f"{name}:{settings.release.version}"
+    context["release"].image = lambda name, version=None: (
+        f"{name}:{version or settings.release.version}"
+    )
     for name in sys.argv[3:]:
         click.echo(engine.get_template(f"{name}.nomad.hcl.j2").render(context))
 
