@@ -34,6 +34,18 @@ def main() -> None:
     # What is measured is an installed tool, which has its bytecode.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     figures: list[Figure] = []
+    try:
+        _measure(wanted, figures)
+    finally:
+        # What was measured before one fails counts.
+        for figure in figures:
+            print(figure)
+        if figures:
+            record(figures)
+
+
+def _measure(wanted: list[str], figures: list[Figure]) -> None:
+    """Run the benchmarks that are wanted, and add their figures."""
     with tempfile.TemporaryDirectory(prefix="flowrex-bench-") as made:
         folder = Path(made)
         programs = {}
@@ -55,9 +67,6 @@ def main() -> None:
             figures += audit.run(folder)
     if "backup" in wanted:
         figures += backup.run()
-    for figure in figures:
-        print(figure)
-    record(figures)
 
 
 def record(figures: list[Figure]) -> None:

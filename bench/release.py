@@ -189,16 +189,19 @@ def _levant(
     jobs: Sequence[JobTemplate],
     release: int,
 ) -> float:
-    files = []
-    for job in jobs:
-        files.append(folder / f"release-{job.name}.nomad")
-        files[-1].write_text(_text(job, environment, f'"0.1.{release}"'))
+    files = {job: folder / f"release-{job.name}.nomad" for job in jobs}
+    for job, file in files.items():
+        file.write_text(_text(job, environment, f'"0.1.{release}"'))
     address = f"http://127.0.0.1:{cluster.base + 46}"
     environ = cluster.environ() | {"NOMAD_ADDR": address, "NOMAD_TOKEN": cluster.token("nomad")}
     began = perf_counter()
-    for file in files:
+    for job, file in files.items():
         command = [str(programs["levant"]), "deploy", f"-address={address}", str(file)]
-        call(command, env=environ, cwd=folder, check=True, capture_output=True)
+        done = call(command, env=environ, cwd=folder, capture_output=True, text=True)
+        told = done.stdout + done.stderr
+        # levant takes a batch job that has ended already for one that failed.
+        ended = job.kind == "batch" and "job has status dead" in told
+        assert done.returncode == 0 or ended, told
     return perf_counter() - began
 
 
