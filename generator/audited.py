@@ -36,18 +36,13 @@ class Lock:
     cure: str
 
 
-APPLICATION = Lock(
-    "requirements/app.lock",
-    "pip-audit",
-    "pip-audit --requirement requirements/app.lock --format json --output FILE",
-    "Pin a version without it: make lock",
-)
-AGENT = Lock(
-    "requirements/agent.lock",
-    "pip-audit",
-    "pip-audit --requirement requirements/agent.lock --format json --output FILE",
-    "Pin a version without it: make lock",
-)
+def _python(path: str) -> Lock:
+    command = f"pip-audit --requirement {path} --format json --output FILE"
+    return Lock(path, "pip-audit", command, "Pin a version without it: make lock")
+
+
+APPLICATION = _python("requirements/app.lock")
+AGENT = _python("requirements/agent.lock")
 FRONTEND = Lock(
     "frontend/package-lock.json",
     "npm",
@@ -123,7 +118,11 @@ def _misread(lock: Lock, error: Exception, path: Path) -> ConfigurationError:
 
 
 def _foreign(lock: Lock, what: str, report: Path) -> ConfigurationError:
-    return ConfigurationError(f"is not on {lock.path}: {what}", path=report, hint=lock.command)
+    return ConfigurationError(_other(lock, what), path=report, hint=lock.command)
+
+
+def _other(lock: Lock, what: str) -> str:
+    return f"is not on {lock.path}: {what}"
 
 
 def _pip_audit(document: Mapping[str, Any], report: Path, root: Path) -> evidence.Vulnerabilities:
@@ -146,7 +145,7 @@ def _pip_audit(document: Mapping[str, Any], report: Path, root: Path) -> evidenc
         if pins and not missing:
             return _found(lock, content, len(pins), lines)
         what = f"it lacks {', '.join(missing[:5])}" if missing else "that pins no package"
-        lacking.append(f"is not on {lock.path}: {what}")
+        lacking.append(_other(lock, what))
     raise ConfigurationError("; ".join(lacking), path=report, hint=_hint())
 
 

@@ -87,9 +87,9 @@ def vulnerabilities(
 
     The file tells by itself which of the two it is. pip-audit's is on requirements/app.lock, the
     application's packages, or on requirements/agent.lock, where the agent is a job, and has to
-    cover every one at the version that is locked. npm's (version
-    7 or newer) is on frontend/package-lock.json, the frontend's, where the environment has one;
-    what only builds and tests it does not count.
+    cover every one at the version that is locked. npm's (version 7 or newer) is on
+    frontend/package-lock.json, the frontend's, where the environment has one; what only builds and
+    tests it does not count.
 
     A result that is bad is recorded as well; the hard stop then says so.
 
