@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from agents.backup import fill, names, swap
 from agents.backup.contents import State
@@ -136,10 +136,10 @@ def restore(
     primary(target)
     database = origin.database
     # All of them are from restores that ended half-way: the caller holds the lock.
-    for rest in swap.left_over(target, f"{database}_restore_"):
+    for rest in swap.beginning(target, f"{database}_restore_"):
         target.progress(f"dropping {rest}, which an earlier restore left")
         swap.drop(target, rest)
-    mark = names.stamp(now())
+    mark = _free_stamp(now(), f"{database}_before_", swap.beginning(target, f"{database}_before_"))
     fresh, kept_as = f"{database}_restore_{mark}", f"{database}_before_{mark}"
     there = swap.make(target, fresh, database, owner)
     try:
@@ -160,6 +160,13 @@ def restore(
     done = Restored(origin.name, database, kept_as if there else "", rows, bool(migrate), note)
     log.info("a database was restored", extra={"backup": origin.name, "kept_as": done.kept_as})
     return done
+
+
+def _free_stamp(at: datetime, prefix: str, taken: Collection[str]) -> str:
+    """Return the moment as names have it, or the next second's whose name is free."""
+    while f"{prefix}{names.stamp(at)}" in taken:
+        at += timedelta(seconds=1)
+    return names.stamp(at)
 
 
 def _fewer_grants(target: Target, database: str, before: str) -> bool:

@@ -48,7 +48,7 @@ def drop(target: Target, database: str) -> None:
         session.ask(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 
 
-def left_over(target: Target, prefix: str) -> list[str]:
+def beginning(target: Target, prefix: str) -> list[str]:
     """Return the databases whose names begin so."""
     with target.session(LED_FROM) as session:
         return [

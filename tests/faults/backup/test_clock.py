@@ -7,9 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from agents.backup import take
+from agents.backup import restore, take
+from agents.backup.fill import Target
 from agents.backup.prune import prune
 from agents.backup.retention import Policy
+from tests import postgres
 from tests.faults.backup.conftest import World
 
 pytestmark = pytest.mark.ci
@@ -38,3 +40,19 @@ def test_a_backup_made_with_a_wrong_clock_has_the_moment_of_the_database(world: 
     manifest = take.take(wrong, "manual")
     assert abs(manifest.snapshot_at - real) < timedelta(minutes=10)
     assert world.verify(manifest.name).good
+
+
+def test_two_restores_of_one_second_both_keep_what_they_replace(world: World) -> None:
+    with postgres.running() as own:
+        own.fill(10)
+        here = replace(world, postgres=own)
+        backup, moment = here.take().name, here.source.now()
+        target = Target(own.access, own.server)
+        origin = restore.of_backup(here.reader(), backup, target)
+        own.fill(7)
+        first = restore.restore(origin, target, now=lambda: moment)
+        second = restore.restore(origin, target, now=lambda: moment)
+        rows = "SELECT count(*) FROM orders"
+        assert own.value(rows, database=first.kept_as) == "17"
+        assert own.value(rows, database=second.kept_as) == "10"
+        assert own.value(rows) == "10"
