@@ -24,7 +24,8 @@ OUTBOX = "flowrex/outbox/"
 DESCRIPTIONS = {
     EMERGENCY: "The kill switch. Absent or `off` is normal, `on` is level `halt`; JSON "
     '`{"level": "halt|cancel|flatten|stop", "reason", "by", "at"}` says more. Anything else counts '
-    "as `halt`. Instances of the backend and agents may read it.",
+    "as `halt`. That it is absent ends no emergency; `off` does. Instances of the backend and "
+    "agents may read it.",
     f"{ACKNOWLEDGEMENTS}<kind>/<name>": "Which state of the kill switch a process (`<kind>` "
     "`backend`, `worker` or `agent`) has taken up, when, and how long after the change.",
     MAINTENANCE: "`on` or `off`. nginx may read it.",

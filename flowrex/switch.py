@@ -5,6 +5,7 @@
     nothing was ever read             `halt` at once: there is no last level to keep
     a lower level under an older      not believed, unless somebody wrote it after the higher one:
     index of Consul                   a Consul that lost its data must not end an emergency
+    no key any more                   ends none either: it looks the same, and nobody has said so
 
 The last reading is kept in a file, so that a restart without Consul forgets nothing.
 """
@@ -21,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from flowrex import keys
 from flowrex.consul.model import KVEntry
 from flowrex.consul.watch import Missed, Reading
 from flowrex.emergency import Emergency, Level, parse
@@ -30,6 +32,10 @@ _log = logging.getLogger("flowrex.switch")
 
 GRACE_S = 30.0
 _LEVELS = {level.word: level for level in Level}
+GONE = (
+    f"the key {keys.EMERGENCY} is gone, and nobody has said that the emergency is over; "
+    "`flowrexctl emergency off` does"
+)
 _NEVER_READ = "the emergency switch was never read"
 
 Clock = Callable[[], float]
@@ -44,12 +50,14 @@ class Known:
         index: Consul's index of it.
         confirmed: when it was read last, by the process's monotonic clock, in seconds.
         since: when this level began to hold here, as a POSIX time in seconds.
+        written: whether there was such a key.
     """
 
     emergency: Emergency
     index: int
     confirmed: float
     since: float
+    written: bool = True
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ class State:
         unknown: whether the grace time is over, or nothing was ever read.
         unknown_s: seconds since the last reading; 0 while Consul answers.
         why: in a sentence, why the level is what it is; empty for normal.
+        written: whether somebody has said so; an absent key is normal and ends no emergency.
     """
 
     level: Level
@@ -71,6 +80,7 @@ class State:
     unknown: bool
     unknown_s: float
     why: str
+    written: bool = False
 
     def as_document(self) -> dict[str, Any]:
         """Return what health paths and answers show."""
@@ -110,7 +120,7 @@ def decide(
     if unknown and level < Level.HALT:
         level = Level.HALT
         why = f"the emergency switch could not be read for {age:.0f} s: {problem or 'no answer'}"
-    return State(level, known.emergency, known.index, unknown, unknown_s, why)
+    return State(level, known.emergency, known.index, unknown, unknown_s, why, known.written)
 
 
 def doubt(known: Known | None, said: Emergency, index: int, *, explicit: bool) -> str:
@@ -122,9 +132,12 @@ def doubt(known: Known | None, said: Emergency, index: int, *, explicit: bool) -
         index: Consul's index of it.
         explicit: whether there is such a key at all.
     """
-    if known is None or said.level >= known.emergency.level or index >= known.index:
+    if known is None or said.level >= known.emergency.level:
         return ""
-    if explicit and (moment(said.at) or 0.0) > known.since:
+    if not explicit:
+        # A restored Consul counts on: no index tells its loss from a deletion.
+        return GONE
+    if index >= known.index or (moment(said.at) or 0.0) > known.since:
         return ""
     return (
         f"Consul's index went back from {known.index} to {index}: its data may be older than the "
@@ -206,7 +219,7 @@ class Switch:
             known is None or known.emergency != said or (entry is not None and known.index != index)
         )
         # In force from here on; the file comes after.
-        self._known = Known(said, index, at, since)
+        self._known = Known(said, index, at, since, entry is not None)
         self._problem = ""
         if changed and said.problem:
             _log.error("the emergency switch counts as halt: %s", said.problem)
@@ -232,6 +245,7 @@ class Switch:
             "problem": emergency.problem,
             "index": known.index,
             "since": known.since,
+            "written": known.written,
             "read_at": self._wall() - (self._clock() - known.confirmed),
         }
         try:
@@ -259,7 +273,11 @@ def _kept(document: dict[str, Any], now: float, wall: float, grace_s: float) -> 
     # A file of the future was written under another clock: it is taken for too old.
     confirmed = now - (age if age >= 0 else grace_s + 1)
     return Known(
-        Emergency(level, **texts), int(document["index"]), confirmed, float(document["since"])
+        Emergency(level, **texts),
+        int(document["index"]),
+        confirmed,
+        float(document["since"]),
+        document.get("written") is True,
     )
 
 

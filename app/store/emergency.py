@@ -10,13 +10,13 @@ import asyncpg
 
 from flowrex.emergency import Level
 from flowrex.errors import FlowrexError
-from flowrex.switch import State, moment
+from flowrex.switch import GONE, State, moment
 
 _TOO_OLD = "FX004"
 
 
 class Outdated(FlowrexError):
-    """The database was raised by a later state of the key than this one."""
+    """The database was raised by a later state of the key than this one, or there is no key."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,12 @@ async def lower_to(connection: Any, state: State, process: str) -> Level:
         The level that holds now.
 
     Raises:
-        Outdated: the lock was raised by a later state of the key.
+        Outdated: the lock was raised by a later state of the key, or there is no key: that ends
+            no emergency.
     """
     emergency = state.emergency
+    if not state.written:
+        raise Outdated(GONE)
     written = moment(emergency.at)
     try:
         level = await connection.fetchval(

@@ -81,6 +81,7 @@ class Worker:
             release=settings.release,
             grace_s=consul.grace_s,
         )
+        self._told = ""
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
 
@@ -151,9 +152,16 @@ class Worker:
                 try:
                     await emergency.lower_to(connection, state, f"worker/{self._name}")
                 except Outdated as error:
-                    _log.error("the database stays at level %s: %s", locked.level.word,
-                               error.message)  # fmt: skip
+                    self._tell_once(
+                        f"the database stays at level {locked.level.word}: {error.message}"
+                    )
         return await read(self._database, emergency.locked)
+
+    def _tell_once(self, problem: str) -> None:
+        # It is tried every second, and may be so for days.
+        if problem != self._told:
+            _log.error("%s", problem)
+        self._told = problem
 
 
 async def _work(settings: WorkerSettings) -> None:

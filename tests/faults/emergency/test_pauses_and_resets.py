@@ -66,6 +66,13 @@ def test_a_consul_that_lost_its_data_ends_no_emergency_and_begins_none_again(sce
         scene.consul.client.kv_put(keys.EMERGENCY, "off")
         time.sleep(2)
         assert scene.sql(level) == str(int(Level.CANCEL))
+        scene.consul.client.kv_delete(keys.EMERGENCY)
+        # Nor does a missing key, once Consul has counted on, as it does after a restore.
+        raised_at = int(scene.sql("SELECT index FROM trading.emergency"))
+        while scene.consul.client.kv_wait(keys.EMERGENCY, 0, 1)[1] <= raised_at:
+            scene.consul.client.kv_put("flowrex/test/index", str(time.time_ns()))
+        time.sleep(2)
+        assert scene.sql(level) == str(int(Level.CANCEL))
         assert scene.outcomes() == "done"
         # A higher level counts at once, with whatever index.
         scene.switch(Level.FLATTEN)
@@ -103,3 +110,17 @@ def test_a_worker_that_starts_without_consul_acts_on_nothing_and_lowers_nothing(
             assert scene.outcomes() == ""
     finally:
         scene.consul.start()
+
+
+def test_a_worker_that_remembers_nothing_lowers_nothing_for_a_key_that_is_gone(
+    scene: Scene,
+) -> None:
+    level = "SELECT level FROM trading.emergency"
+    scene.sql("SELECT trading.change_emergency(3::smallint, 1, '', '', '')")
+    with scene.worker("first") as worker:
+        scene.until(lambda: leads(scene, "first"), "the worker leads")
+        time.sleep(3)
+        assert scene.sql(level) == "3"
+        assert worker.process.poll() is None
+        scene.consul.client.kv_put(keys.EMERGENCY, "off")
+        scene.until(lambda: scene.sql(level) == "0", "an explicit off lowers it")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from flowrex import keys
@@ -53,9 +55,14 @@ def test_a_bare_word_and_what_cant_be_read_are_halt(desk: Desk, value: bytes) ->
     assert desk.order().status == 503
 
 
-def test_deleting_the_key_ends_it(desk: Desk) -> None:
+def test_deleting_the_key_ends_nothing_and_a_bare_off_does(desk: Desk) -> None:
     desk.settled(desk.write("on"), Level.HALT)
     desk.consul.kv_delete(keys.EMERGENCY)
+    # Longer than a blocking query: everybody has read that there is none.
+    time.sleep(12)
+    assert desk.database_level() == int(Level.HALT)
+    assert desk.order().status == 503
+    desk.write("off")
     eventually(lambda: desk.database_level() == 0, what="the database's lock is lowered")
     eventually(lambda: desk.order().status == 201, what="an order is accepted again")
 

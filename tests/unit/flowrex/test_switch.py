@@ -76,7 +76,7 @@ def test_a_clock_that_went_back_is_no_age() -> None:
 @pytest.mark.parametrize(
     ("said", "index", "explicit", "believed"),
     [
-        pytest.param(Emergency(Level.NORMAL), 8, False, True, id="deleted later"),
+        pytest.param(Emergency(Level.NORMAL), 8, False, False, id="gone later"),
         pytest.param(Emergency(Level.NORMAL), 8, True, True, id="off later"),
         pytest.param(Emergency(Level.HALT), 3, True, True, id="as high"),
         pytest.param(Emergency(Level.STOP), 3, True, True, id="higher"),
@@ -145,7 +145,7 @@ def test_consul_lost_and_found() -> None:
     assert (state.level, state.unknown) == (Level.HALT, True)
     assert "no leader" in state.why
     one.take(reading(times, b"off", 3))
-    assert one.state() == State(Level.NORMAL, Emergency(), 3, False, 0.0, "")
+    assert one.state() == State(Level.NORMAL, Emergency(), 3, False, 0.0, "", written=True)
 
 
 def test_an_emergency_survives_a_restart_without_consul(tmp_path: Path) -> None:
@@ -222,3 +222,35 @@ def test_after_a_reset_of_consul_the_level_stays_and_only_an_explicit_off_ends_i
     assert one.state().level is Level.NORMAL
     assert one.take(reading(times, b"on", 7))
     assert one.state().level is Level.HALT
+
+
+def test_a_key_that_is_gone_ends_no_emergency_however_far_consul_has_counted(
+    tmp_path: Path,
+) -> None:
+    # After a restore Consul counts on from where it was: its index alone would believe it.
+    times, file = Times(), tmp_path / "emergency.json"
+    one = switch(times, file)
+    one.take(reading(times, b'{"level": "flatten"}', 900))
+    times.pass_by(5)
+    for index in (4, 901, 5000):
+        assert not one.take(reading(times, None, index))
+        assert one.state().level is Level.FLATTEN
+    assert not switch(times, file).take(reading(times, None, 6000)), "nor after a restart"
+    assert switch(times, file).state().level is Level.FLATTEN
+    assert one.take(reading(times, b"off", 6001))
+    assert one.state().level is Level.NORMAL
+    assert not one.take(reading(times, None, 6002)), "normal as before"
+    assert one.state().level is Level.NORMAL
+
+
+def test_nobody_has_said_so_where_there_is_no_key(tmp_path: Path) -> None:
+    times, file = Times(), tmp_path / "emergency.json"
+    one = switch(times, file)
+    one.take(reading(times, None, 8))
+    assert (one.state().level, one.state().written) == (Level.NORMAL, False)
+    assert not switch(times, file).state().written
+    one.take(reading(times, b"off", 9))
+    assert one.state().written
+    times.pass_by(20)
+    one.take(reading(times, b"off", 9))
+    assert switch(times, file).state().written
