@@ -21,6 +21,8 @@ TTL_S = 30
 DEAD_S = 2.5 * TTL_S
 _AGAIN_S = 1.0
 
+Clock = Callable[[], float]
+
 
 class LockLost(LockHeld):
     """Another node may have the lock by now."""
@@ -30,9 +32,18 @@ class HeldLock:
     """The lock while it is held; a thread renews its session."""
 
     def __init__(
-        self, consul: Callable[[], ConsulClient], key: str, session: str, ttl_s: float
+        self,
+        consul: Callable[[], ConsulClient],
+        key: str,
+        session: str,
+        ttl_s: float,
+        asked: float,
+        clock: Clock = time.monotonic,
     ) -> None:
         self._consul, self._key, self._session, self._ttl_s = consul, key, session, ttl_s
+        self._clock = clock
+        # Counted from before each question: Consul may have got it at once.
+        self._until = asked + ttl_s
         self._released = threading.Event()
         self._error: FlowrexError | None = None
         self._thread = threading.Thread(target=self._renew, name="lock", daemon=True)
@@ -42,10 +53,12 @@ class HeldLock:
         """Raise where another node may hold the lock.
 
         Raises:
-            LockLost: its session ended.
+            LockLost: its session ended, or may have: a process that stood still does not know.
         """
         if self._error is not None:
             raise self._error
+        if self._clock() >= self._until:
+            raise _lost(self._key, f"it was not renewed for {self._ttl_s:.0f} s")
 
     def checked(self, tick: Callable[[], None]) -> Callable[[], None]:
         """Return a tick that checks the lock, then calls another.
@@ -68,30 +81,34 @@ class HeldLock:
             self._consul().session_destroy(self._session)
 
     def _renew(self) -> None:
-        renewed = time.monotonic()
         while not self._released.wait(self._ttl_s / 3):
+            asked = self._clock()
             try:
                 self._consul().session_renew(self._session)
                 entry = self._consul().kv_get(self._key)
             except NotFound:
-                self._lost("its session has ended in Consul")
+                self._error = _lost(self._key, "its session has ended in Consul")
                 return
             except ServerUnreachable as error:
                 # Consul ends a session no sooner than its TTL after the last renewal.
-                if time.monotonic() - renewed >= self._ttl_s:
-                    self._lost(f"it could not be renewed for {self._ttl_s:.0f} s: {error.message}")
+                if self._clock() >= self._until:
+                    self._error = _lost(
+                        self._key,
+                        f"it could not be renewed for {self._ttl_s:.0f} s: {error.message}",
+                    )
                     return
                 continue
             if entry is None or entry.session != self._session:
-                self._lost("somebody removed it")
+                self._error = _lost(self._key, "somebody removed it")
                 return
-            renewed = time.monotonic()
+            self._until = asked + self._ttl_s
 
-    def _lost(self, why: str) -> None:
-        self._error = LockLost(
-            f"the lock {self._key} was lost: {why}",
-            hint="Another node may be at it now; the next run does it again.",
-        )
+
+def _lost(key: str, why: str) -> LockLost:
+    return LockLost(
+        f"the lock {key} was lost: {why}",
+        hint="Another node may be at it now; the next run does it again.",
+    )
 
 
 @contextmanager
@@ -105,6 +122,7 @@ def hold(
     ttl_s: int = TTL_S,
     wait_s: float = 0.0,
     waiting: Callable[[str], None] = lambda holder: None,
+    clock: Clock = time.monotonic,
 ) -> Iterator[HeldLock]:
     """Hold a lock for the length of a block.
 
@@ -117,18 +135,19 @@ def hold(
         ttl_s: seconds after which a dead holder's lock expires (Consul takes up to twice that).
         wait_s: seconds for which one that is held is waited for; `DEAD_S` outlives a dead holder's.
         waiting: told once who holds it.
+        clock: a monotonic clock, in seconds.
 
     Raises:
         LockHeld: another node holds it.
         ServerUnreachable: Consul is away.
     """
-    client = consul()
+    client, asked = consul(), clock()
     session = client.session_create(f"flowrex-agent {what}", ttl_s, behavior="delete")
     try:
         since = datetime.now(UTC).isoformat(timespec="seconds")
         mine = json.dumps({"node": node, "what": what, "since": since})
-        _acquire(client, key, mine, session, subject, wait_s, waiting)
-        held = HeldLock(consul, key, session, ttl_s)
+        asked = _acquire(client, key, mine, session, subject, wait_s, waiting, clock) or asked
+        held = HeldLock(consul, key, session, ttl_s, asked, clock)
     except BaseException:
         with suppress(ServerUnreachable):
             client.session_destroy(session)
@@ -147,18 +166,22 @@ def _acquire(
     subject: str,
     wait_s: float,
     waiting: Callable[[str], None],
-) -> None:
-    until, told = time.monotonic() + wait_s, False
+    clock: Clock,
+) -> float | None:
+    """Take the lock; return when the session was renewed last, None where that was not needed."""
+    until, told, asked = clock() + wait_s, False, None
     while not client.kv_put(key, mine, acquire=session):
         holder = _holder(client, key)
-        if time.monotonic() >= until:
+        if clock() >= until:
             raise LockHeld(f"{subject} is being worked on: {holder}")
         if not told:
             waiting(f"waiting for {holder}")
             told = True
         time.sleep(_AGAIN_S)
         # Nothing else renews it before it holds the lock.
+        asked = clock()
         client.session_renew(session)
+    return asked
 
 
 def _holder(client: ConsulClient, key: str) -> str:

@@ -18,15 +18,25 @@ def consul() -> FakeConsul:
     return FakeConsul()
 
 
-def hold(consul: FakeConsul, node: str = "node-1") -> AbstractContextManager[lock.HeldLock]:
-    return lock.hold(lambda: consul, KEY, "flowrex", node, "backup")  # type: ignore[arg-type,return-value]
+class Time:
+    """A clock that only a test moves."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
-def renew(held: lock.HeldLock, consul: FakeConsul, ttl_s: float = 0.0) -> None:
+def hold(
+    consul: FakeConsul, node: str = "node-1", clock: lock.Clock = time.monotonic
+) -> AbstractContextManager[lock.HeldLock]:
+    return lock.hold(lambda: consul, KEY, "flowrex", node, "backup", clock=clock)  # type: ignore[arg-type,return-value]
+
+
+def renew(held: lock.HeldLock, consul: FakeConsul) -> None:
     """Do what the renewal's thread does, once."""
     again = lock.HeldLock.__new__(lock.HeldLock)
     again.__dict__.update(held.__dict__)
-    again._ttl_s = ttl_s
     waits = iter([False, True])
 
     class Once:
@@ -35,7 +45,7 @@ def renew(held: lock.HeldLock, consul: FakeConsul, ttl_s: float = 0.0) -> None:
 
     again._released = Once()  # type: ignore[assignment]
     again._renew()
-    held._error = again._error
+    held._error, held._until = again._error, again._until
 
 
 def test_one_node_has_it_and_another_is_told_who(consul: FakeConsul) -> None:
@@ -60,19 +70,50 @@ def test_consul_away_means_no_lock(consul: FakeConsul) -> None:
 
 
 def test_a_blip_does_not_lose_it(consul: FakeConsul) -> None:
-    with hold(consul) as held:
+    clock = Time()
+    with hold(consul, clock=clock) as held:
         consul.down = True
-        renew(held, consul, ttl_s=30)
+        clock.now += lock.TTL_S - 1
+        renew(held, consul)
+        held.check()
         consul.down = False
+        renew(held, consul)
+        clock.now += lock.TTL_S - 1
         held.check()
 
 
 def test_longer_than_its_time_to_live_does(consul: FakeConsul) -> None:
-    with hold(consul) as held:
+    clock = Time()
+    with hold(consul, clock=clock) as held:
         consul.down = True
-        renew(held, consul, ttl_s=0)
+        clock.now += lock.TTL_S
+        renew(held, consul)
         consul.down = False
         with pytest.raises(lock.LockLost, match="could not be renewed"):
+            held.check()
+
+
+def test_whoever_stood_still_for_longer_does_not_believe_to_have_it(consul: FakeConsul) -> None:
+    # After a pause the work may ask before the thread has renewed anything.
+    clock = Time()
+    with hold(consul, clock=clock) as held:
+        clock.now += lock.TTL_S
+        with pytest.raises(lock.LockLost, match="was not renewed for 30 s"):
+            held.check()
+
+
+def test_its_time_begins_before_the_question_and_not_with_the_answer(consul: FakeConsul) -> None:
+    clock = Time()
+    with hold(consul, clock=clock) as held:
+        renewed = consul.session_renew
+
+        def slowly(session_id: str) -> None:
+            renewed(session_id)
+            clock.now += lock.TTL_S
+
+        consul.session_renew = slowly  # type: ignore[method-assign]
+        renew(held, consul)
+        with pytest.raises(lock.LockLost):
             held.check()
 
 
