@@ -117,6 +117,7 @@ class HeldLock:
     def _renew(self) -> None:
         renewed = time.monotonic()
         while not self._released.wait(self._ttl_s / 3):
+            asked = time.monotonic()
             try:
                 # The key first: when it is gone, the renewal tells whether its session is too.
                 entry = self._consul.kv_get(self._key)
@@ -135,7 +136,7 @@ class HeldLock:
             if entry is None or entry.session != self._session:
                 self._error = _lost(self._key, "somebody removed it")
                 return
-            renewed = time.monotonic()
+            renewed = asked
 
     def release(self) -> None:
         """Give the lock back; a Consul that does not answer lets it expire."""
