@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from flowrex.command import output
+from flowrex.errors import ServerUnreachable
 from generator.cli import context
 from generator.cli.options import environment_options
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from generator.trail.verify import Verdict
 
 _BROKEN = 7
+_UNASKED = ServerUnreachable.exit_status
 _SHOWN = 20
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,11 +59,13 @@ def verify_command(
     """Prove that nothing was removed, reordered or changed; name the first break.
 
     Reads every byte of every segment. What the agents say in Consul of how far they have come is
-    compared, so that a missing end is found, too.
+    compared, so that a missing end is found, too. Nodes without an agent are named: nothing but
+    their own segments tells where these end.
 
     \b
     Exit status:
       0  the trail is whole
+      6  what is there is whole, but the agents could not be asked where it ends
       7  it is not: docs/runbooks/audit-chain.md says what to do
 
     \b
@@ -80,14 +84,12 @@ def verify_command(
             since=_moment(since),
             nodes=nodes,
             tips=tips,
+            agents_problem=unasked,
             progress=lambda done, of: progress(f"{done} of {of} segments …"),
         )
     finally:
         progress.clear()
-    if unasked:
-        output.say(f"The agents could not be asked how far they have come: {unasked}")
-        output.say("So a missing end of the trail would not be seen.")
-    status = _BROKEN if verdict.breaks else 0
+    status = _BROKEN if verdict.breaks else _UNASKED if unasked else 0
     if as_json:
         output.emit(verdict.document(), status)
     else:
@@ -257,7 +259,6 @@ def _trail(name: str, overrides: tuple[str, ...]) -> tuple[Environment, Trail]:
 def _tips(environment: Environment) -> tuple[dict[str, Tip], str]:
     """Return how far the agents say they have come, or why they can't be asked."""
     from flowrex import keys
-    from flowrex.errors import ServerUnreachable
     from generator import access
     from generator.trail.verify import tips_of
 
@@ -301,7 +302,17 @@ def _show_verdict(verdict: Verdict) -> None:
             output.show(f"        {one.key}")
     if len(verdict.breaks) > _SHOWN:
         output.show(f"… and {len(verdict.breaks) - _SHOWN} more")
+    if verdict.agents_problem:
+        output.say(
+            f"The agents could not be asked how far they have come: {verdict.agents_problem}"
+        )
+        output.say("So a missing end of the trail would not be seen.")
+    elif verdict.not_compared:
+        output.show(f"No agent says where they end: {', '.join(verdict.not_compared)}")
     if not verdict.segments and not verdict.breaks:
+        if verdict.agents_problem:
+            output.show("There is no segment.")
+            return
         output.show("There is no segment, and no agent says that it has shipped one.")
         return
     nodes = ", ".join(f"{node} up to {number}" for node, number in verdict.nodes.items())
@@ -309,5 +320,7 @@ def _show_verdict(verdict: Verdict) -> None:
         f"{verdict.segments} segments, {verdict.lines} lines "
         f"({verdict.quarantined} in quarantine, {verdict.unchained} of no chain); {nodes or 'none'}"
     )
-    if not verdict.breaks:
+    if not verdict.breaks and verdict.agents_problem:
+        output.show("What is there is whole; whether that is all is not known.")
+    elif not verdict.breaks:
         output.show(click.style("The trail is whole.", fg="green"))

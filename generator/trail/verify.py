@@ -28,6 +28,7 @@ class Verdict:
         unchained: how many are of no chain, so that only the segments' chain protects them.
         nodes: by node, the number of its last segment.
         compared: the nodes whose agents said how far they had come, which was compared.
+        agents_problem: why no agent could be asked; empty where they were.
     """
 
     breaks: Sequence[Break]
@@ -37,6 +38,12 @@ class Verdict:
     unchained: int
     nodes: Mapping[str, int]
     compared: Sequence[str]
+    agents_problem: str = ""
+
+    @property
+    def not_compared(self) -> list[str]:
+        """The nodes of which nothing but their own segments tells where they end."""
+        return [node for node in self.nodes if node not in self.compared]
 
     def document(self) -> dict[str, Any]:
         """Return what `--json` prints."""
@@ -49,6 +56,8 @@ class Verdict:
             "unchained": self.unchained,
             "nodes": dict(self.nodes),
             "compared_with_agents": list(self.compared),
+            "not_compared": self.not_compared,
+            "agents_problem": self.agents_problem,
         }
 
 
@@ -58,6 +67,7 @@ def verify(
     since: datetime | None = None,
     nodes: Sequence[str] = (),
     tips: Mapping[str, Tip],
+    agents_problem: str = "",
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Verdict:
     """Read every byte of every segment and prove that they fit together.
@@ -67,6 +77,7 @@ def verify(
         since: only what was shipped since then.
         nodes: of these nodes only; of all where there are none.
         tips: by node, how far its agent says it has come. To be asked for before this is called.
+        agents_problem: why the agents could not be asked for it.
         progress: is told how many segments are done, and of how many.
 
     Raises:
@@ -91,6 +102,7 @@ def verify(
         sum(proof.unchained for proof in proofs),
         _last(proofs),
         sorted(known),
+        agents_problem,
     )
 
 

@@ -275,6 +275,14 @@ class TestTheTrail:
     def test_that_is_whole(self, document: Document) -> None:
         assert document("audit", "verify", "dev")["lines"] == 1
 
+    def test_whose_end_no_agent_tells(self, document: Document, rig: Rig) -> None:
+        verdict = document("audit", "verify", "dev")
+        assert (verdict["not_compared"], verdict["agents_problem"]) == (["n1"], "")
+        rig.consul.down = True
+        verdict = document("audit", "verify", "dev", expect=6)
+        assert verdict["whole"], "what is there"
+        assert verdict["agents_problem"]
+
     def test_that_is_broken(self, document: Document, rig: Rig) -> None:
         tip = {"audit": {"sinks": {"s3": {"tip": {"number": 7, "digest": "ab"}}}}}
         told = {"node": "n1", "environment": "dev", "tasks": tip}
