@@ -47,6 +47,7 @@ class EmergencyWatch:
         node: str,
         release: str,
         grace_s: float,
+        processes: int = 1,
     ) -> None:
         """Prepare; nothing is asked before `start`.
 
@@ -61,6 +62,7 @@ class EmergencyWatch:
             node: where it runs.
             release: its version.
             grace_s: the switch's grace time, in seconds; the key is read at least thrice in it.
+            processes: how many processes of the instance follow the switch.
         """
         self._switch = switch
         self._metrics = metrics
@@ -71,6 +73,7 @@ class EmergencyWatch:
         self._swept = False
         self._node = node
         self._release = release
+        self._processes = processes
         self._changed = asyncio.Event()
         self._first = asyncio.Event()
         self._pending: State | None = None
@@ -151,7 +154,13 @@ class EmergencyWatch:
             self._pending = None
 
     def _tell(self, state: State) -> None:
-        said = acknowledge(state, wall=time.time(), node=self._node, release=self._release)
+        said = acknowledge(
+            state,
+            wall=time.time(),
+            node=self._node,
+            release=self._release,
+            processes=self._processes,
+        )
         if self._acknowledged != (said.index, said.level):
             self._telling().kv_put(self._key, said.encode())
             self._acknowledged = (said.index, said.level)

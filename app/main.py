@@ -143,4 +143,5 @@ def _watch(services: Services, switch: Switch) -> EmergencyWatch:
         node=consul.node,
         release=release,
         grace_s=consul.grace_s,
+        processes=services.settings.workers,
     )

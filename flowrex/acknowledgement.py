@@ -23,6 +23,7 @@ class Acknowledgement:
             clocks are those of two machines.
         node: the node that the process runs on.
         release: the version that runs.
+        processes: how many processes its allocation has, each of which has to say so.
     """
 
     level: str
@@ -31,13 +32,16 @@ class Acknowledgement:
     latency_ms: float | None
     node: str = ""
     release: str = ""
+    processes: int = 1
 
     def encode(self) -> str:
         """Return the document to write into Consul."""
         return json.dumps(asdict(self))
 
 
-def acknowledge(state: State, *, wall: float, node: str = "", release: str = "") -> Acknowledgement:
+def acknowledge(
+    state: State, *, wall: float, node: str = "", release: str = "", processes: int = 1
+) -> Acknowledgement:
     """Return what a process says that has taken up `state`.
 
     Args:
@@ -45,6 +49,7 @@ def acknowledge(state: State, *, wall: float, node: str = "", release: str = "")
         wall: the time now, POSIX seconds.
         node: the node it runs on.
         release: its version.
+        processes: how many its allocation has.
     """
     written = moment(state.emergency.at)
     return Acknowledgement(
@@ -54,6 +59,7 @@ def acknowledge(state: State, *, wall: float, node: str = "", release: str = "")
         latency_ms=None if written is None else round((wall - written) * 1000, 1),
         node=node,
         release=release,
+        processes=processes,
     )
 
 
@@ -77,6 +83,7 @@ def parse_acknowledgement(key: str, value: bytes) -> Acknowledgement:
             None if latency is None else float(latency),
             str(document.get("node", "")),
             str(document.get("release", "")),
+            int(document.get("processes", 1)),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ConfigurationError("is no acknowledgement", path=key) from error

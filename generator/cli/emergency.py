@@ -116,14 +116,15 @@ def off(
 
     desk = _desk(environment_name, overrides, within)
     seen = run.look(desk)
-    if not seen.standing.emergency.active and seen.standing.index:
+    remembered = bool(seen.remembering)
+    if not seen.standing.emergency.active and seen.standing.index and not remembered:
         output.say("There is no emergency; nothing was changed.")
         # Who has not heard of it is nothing to wait for.
         _finish(seen, as_json, status=0)
         return
     left = book.read(desk.consul)
     output.say(emergency_view.standing(seen.standing))
-    output.say(emergency_view.done_so_far(seen))
+    output.say(emergency_view.remembered(seen) if remembered else emergency_view.done_so_far(seen))
     output.say(left.sentence())
     if not yes:
         question.confirm(
@@ -147,14 +148,18 @@ def status(environment_name: str, overrides: tuple[str, ...], as_json: bool) -> 
       flowrexctl emergency status prod
       flowrexctl emergency status prod --json | jq .level
     """
+    from generator.cli import emergency_view
     from generator.emergency import run
 
     desk = _desk(environment_name, overrides, "0")
     found = run.look(desk)
     _finish(found, as_json)
-    if not found.lacking or not found.standing.index:
+    if not _open(found):
         return 0
-    if not as_json:
+    if not as_json and found.remembering:
+        output.say(emergency_view.remembered(found))
+        output.say(f"End it: flowrexctl emergency off {environment_name} --reason TEXT")
+    elif not as_json:
         output.say(f"{len(found.lacking)} of {len(found.members)} have not acknowledged.")
     return _NOT_ACKNOWLEDGED
 
@@ -250,13 +255,18 @@ def _shown(work: Callable[[], Response], as_json: bool) -> Response:
         raise
 
 
+def _open(response: Response) -> bool:
+    """Tell whether somebody has not taken up what stands; what was never written is nothing."""
+    return bool((response.lacking and response.standing.index) or response.remembering)
+
+
 def _finish(response: Response, as_json: bool, *, status: int | None = None) -> None:
     from generator.cli import emergency_view
     from generator.emergency.run import response_document
 
     if as_json:
         if status is None:
-            status = _NOT_ACKNOWLEDGED if response.lacking and response.standing.index else 0
+            status = _NOT_ACKNOWLEDGED if _open(response) else 0
         output.emit(response_document(response), status)
         return
     output.show(emergency_view.standing(response.standing))

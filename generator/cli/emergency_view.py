@@ -48,7 +48,7 @@ def table(response: Response) -> str:
         said = one.said
         if one.has_taken_up(response.standing):
             word = click.style("acknowledged", fg="green")
-        elif not response.standing.index:
+        elif not response.standing.index and not one.remembers(response.standing):
             word = "-"  # the switch was never written: there is nothing to take up
         elif said is None:
             word = click.style("has said nothing", fg="red")
@@ -69,6 +69,17 @@ def table(response: Response) -> str:
             )
         )
     return output.table(rows, ("KIND", "PROCESS", "NODE", "SWITCH", "LATENCY", "NOTE"))
+
+
+def remembered(response: Response) -> str:
+    """Say that the switch and those who follow it do not agree on whether it is over."""
+    levels = sorted({one.said.level for one in response.remembering if one.said})
+    gone = "" if response.standing.index else " There is no such key (any more)."
+    return (
+        f"In {len(response.remembering)} of {len(response.members)} processes an emergency holds "
+        f"({', '.join(levels)}), of which the switch says nothing.{gone} A key that is gone, or is "
+        "older, ends none: docs/emergency.md"
+    )
 
 
 def done_so_far(response: Response) -> str:

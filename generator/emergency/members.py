@@ -48,6 +48,16 @@ class Member:
             self.said.index >= standing.index and self.said.level == standing.emergency.level.word
         )
 
+    def remembers(self, standing: Standing) -> bool:
+        """Tell whether an emergency holds in it of which the switch says nothing (any more)."""
+        return (
+            not standing.emergency.active
+            and self.said is not None
+            and self.said.level != standing.emergency.level.word
+            # One that follows an older key has not heard of this one yet.
+            and (not standing.index or self.said.index > standing.index)
+        )
+
     def as_document(self, standing: Standing) -> Mapping[str, Any]:
         """Return what `--json` prints."""
         return {
@@ -151,8 +161,10 @@ def members(who: Expected, words: Iterable[KVEntry]) -> list[Member]:
         for allocation, node in sorted(allocations.items()):
             own = {n: w for n, w in said.get(kind, {}).items() if n.startswith(allocation)}
             found += [Member(kind, name, w.node or node, w) for name, w in sorted(own.items())]
-            if not own:
-                found.append(Member(kind, allocation, node, None))
+            of = max((w.processes for w in own.values()), default=1)
+            if len(own) < of:
+                note = f"{of - len(own)} of its {of} processes" if own else ""
+                found.append(Member(kind, allocation, node, None, note))
     for node, note in sorted(who.agents.items()):
         found.append(Member(AGENT, node, node, said.get(AGENT, {}).get(node), note))
     return found

@@ -37,6 +37,11 @@ class Response:
         """Those that have not acknowledged."""
         return lacking(self.members, self.standing)
 
+    @property
+    def remembering(self) -> list[Member]:
+        """Those in which an emergency holds of which the switch says nothing (any more)."""
+        return [one for one in self.members if one.remembers(self.standing)]
+
 
 def wait(
     consul: ConsulClient,

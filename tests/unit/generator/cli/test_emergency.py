@@ -65,8 +65,11 @@ def flowrexctl(
     return flowrexctl
 
 
-def acknowledge(rig: Rig, kind: str, name: str, *, index: int, level: str) -> None:
-    said = Acknowledgement(level, index, "2026-03-01T12:00:00+00:00", 12.5, "n1")
+def acknowledge(
+    rig: Rig, kind: str, name: str, *, index: int, level: str, processes: int = 1
+) -> None:
+    at = "2026-03-01T12:00:00+00:00"
+    said = Acknowledgement(level, index, at, 12.5, "n1", processes=processes)
     rig.consul.kv_put(keys.acknowledgement(kind, name), said.encode())
 
 
@@ -151,6 +154,40 @@ def test_an_allocation_that_has_said_nothing_is_missed(flowrexctl: Flowrexctl, r
     assert done.status == 6
     assert f"backend {ALLOCATION}" in done.err
     assert "has said nothing" in done.out
+
+
+def test_a_process_that_never_said_anything_is_missed_beside_one_that_did(
+    flowrexctl: Flowrexctl, rig: Rig
+) -> None:
+    put(rig, "on")
+    entry = rig.consul.kv_get(keys.EMERGENCY)
+    assert entry is not None
+    rig.consul.kv_delete(keys.acknowledgement(*PROCESSES[1]))
+    for (kind, name), processes in ((PROCESSES[0], 2), (PROCESSES[2], 1)):
+        acknowledge(
+            rig, kind, name, index=entry.modify_index, level="halt", processes=processes
+        )  # fmt: skip
+    done = flowrexctl("status", "dev")
+    assert done.status == 6
+    assert "1 of its 2 processes" in done.out
+    assert "1 of 3 have not acknowledged." in done.err
+
+
+@pytest.mark.parametrize("text", [None, "off"])
+def test_an_emergency_that_the_switch_has_lost_is_seen_and_can_be_ended(
+    flowrexctl: Flowrexctl, rig: Rig, text: str | None
+) -> None:
+    if text:
+        put(rig, text)
+    for kind, name in PROCESSES:
+        acknowledge(rig, kind, name, index=900, level="halt")
+    done = flowrexctl("status", "dev")
+    assert done.status == 6
+    assert "In 3 of 3 processes an emergency holds (halt)" in done.err
+    assert "flowrexctl emergency off dev" in done.err
+    assert flowrexctl("status", "dev", "--json").document["exit_status"] == 6
+    flowrexctl("off", "dev", "--reason", "x", "--yes", "--within", "100ms")
+    assert value(rig).at, "an end with a time is believed"
 
 
 def test_the_word_of_an_allocation_that_has_ended_does_not_count(
