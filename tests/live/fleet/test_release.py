@@ -14,7 +14,9 @@ import pytest
 
 from tests.cluster import Cluster, eventually, running
 from tests.live.fleet.fleet import Fleet, prod_shaped
+from tests.live.test_analysis import quick
 from tests.live.test_failures import deployment
+from tests.live.test_preflight import records
 from tests.live.test_rollout import marked
 from tests.load import load
 
@@ -37,6 +39,18 @@ def whole(fleet: Fleet) -> None:
 def release(mark: int) -> list[str]:
     """Return what makes a new version of the backend and of the worker."""
     return [*marked(mark), "--set", f"worker.env.FLOWREX_MARK={mark}"]
+
+
+def as_in_prod() -> list[str]:
+    """Return what dev leaves out, as far as it can be had here: prod's stops, backup, analysis."""
+    stops = [f"preflight.stops.{stop}=enforced" for stop in ("health", "limits", "caps")]
+    wanted = [*stops, "deploy.backup=true", "validation.checks.traffic=required"]
+    return [
+        *(word for one in wanted for word in ("--set", one)),
+        *quick("backend"),
+        *quick("frontend"),
+        "--auto-promote",
+    ]
 
 
 def begun(cluster: Cluster, mark: int) -> subprocess.Popen[str]:
@@ -92,6 +106,21 @@ def test_a_whole_release(fleet: Fleet) -> None:
         fleet.cluster.run("run", "dev", "--yes", "--promote", *release(701))
     released(fleet, 701)
     assert seen.failed == 0, seen.report
+
+
+def test_a_whole_release_as_prod_makes_it(fleet: Fleet) -> None:
+    """Hard stops, a backup, canaries that are compared under load and promoted by themselves."""
+    cluster = fleet.cluster
+    change = [*release(707), "--set", "frontend.env.FLOWREX_MARK=707", *as_in_prod()]
+    with through(fleet) as seen, load(f"{cluster.entry}/", connections=4) as pages:
+        done = cluster.run("run", "dev", "--yes", *change, timeout=900)
+    for job in ("backend", "frontend"):
+        assert f"{job}: promote: as good as the stable one" in done.stderr
+    record = records(cluster)[-1]
+    assert record["backup"].startswith("pre_deploy_")
+    assert {"backend", "worker", "frontend"} <= record["jobs"].keys()
+    released(fleet, 707)
+    assert (seen.failed, pages.failed) == (0, 0), f"{seen.report}\n{pages.report}"
 
 
 def test_nomads_leader_is_killed_in_the_middle(fleet: Fleet) -> None:
