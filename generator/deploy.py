@@ -148,6 +148,7 @@ def submit(watch: Watch, step: Step) -> tuple[JobVersion, str]:
         StalePlan: the job is at another index.
     """
     spec = scaled.counted(watch.nomad.jobs.parse(step.job.hcl), step.counts)
+    watch.guard()
     try:
         submitted = watch.nomad.jobs.register(spec, expected_index=step.index, source=step.job.hcl)
     except IndexConflict as error:
@@ -177,6 +178,7 @@ def _restart(watch: Watch, step: Step) -> tuple[JobVersion, str]:
         )
     watch.tell(Event(name, "rerun", "it failed last time; stopping it to start it again"))
     end = watch.clock.now() + watch.deadline_s
+    watch.guard()
     try:
         watch.evaluation(name, watch.nomad.jobs.stop(name), end)
     except OverdueError as error:
@@ -232,6 +234,7 @@ def follow_service(
         raise given_up(watch, seen, f"did not end within {watch.deadline_s:.0f} s") from error
     except BlockedError as error:
         if seen.deployment is not None:
+            watch.guard()
             watch.nomad.deployments.fail(seen.deployment.id)
             see_revert(watch, seen, seen.deployment)
         cause = f"found no place for {watch.placement_s:.0f} s and was given up"
@@ -279,6 +282,7 @@ def _follow(
             text = f"version {version}: the canary is healthy and waits to be promoted"
             watch.tell(Event(name, "canary", text, {"deployment": deployment.id}))
             return Outcome(name, "canary", version, previous, deployment.id)
+        watch.guard()
         try:
             watch.nomad.deployments.promote(deployment.id)
             watch.tell(Event(name, "promoted", f"version {version} is promoted"))

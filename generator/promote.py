@@ -121,6 +121,7 @@ def fail_deployment(watch: Watch, standing: Standing) -> Outcome:
             f"{name} version {current.version} is not on its way any more: {now.description}",
             hint=f"flowrexctl status {watch.environment}",
         )
+    watch.guard()
     watch.nomad.deployments.fail(deployment.id)
     watch.tell(Event(name, "failed", f"version {current.version} was given up as asked"))
     end = watch.clock.now() + watch.deadline_s

@@ -260,6 +260,7 @@ def _roll_back(watch: Watch, standing: Standing, target: JobVersion | None) -> O
     watch.tell(
         Event(name, "rollback", f"version {current.version} → version {target.version}, again")
     )
+    watch.guard()
     try:
         submitted = watch.nomad.jobs.revert(name, target.version, current=current.version)
     except IndexConflict as error:

@@ -195,6 +195,8 @@ def run(
         progress.steps = as_planned(watch, steps)
         recorder.planned(progress.steps)
         prepare(progress.steps, recorder)
+        # A backup takes minutes, in which the lock may have gone.
+        watch.guard()
 
         def act(step: Step, go_on: Callable[[], None]) -> Outcome:
             def guard() -> None:

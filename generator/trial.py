@@ -39,6 +39,7 @@ class Trial:
         verdict = self.analyst(watch, seen.job, deployment)
         if verdict.kind != "fail":
             return self.promote and verdict.kind == "promote"
+        watch.guard()
         watch.nomad.deployments.fail(deployment.id)
         text = "the canary is worse than the stable version: " + "; ".join(verdict.reasons)
         watch.tell(Event(seen.job, "failed", text, dict(verdict.as_document())))

@@ -82,7 +82,8 @@ class Watch:
         consul: the Consul that checks.
         deadline_s: seconds in which one job's deployment must end.
         tell: gets each event.
-        guard: raises when the run may not go on, for example because its lock is lost.
+        guard: raises when the run may not go on, for example because its lock is lost; asked
+            before each question, and before each change.
         clock: the time.
         patience_s: seconds for which an unanswered question is asked again.
         placement_s: seconds for which an allocation may find no place.

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,9 @@ from flowrex.errors import (
     StalePlan,
 )
 from flowrex.nomad import Allocation, Deployment, Evaluation
+from generator import canary
 from generator.deploy import deploy
+from generator.plan import Action
 from tests.unit.generator.rolling import Rig, spec, step
 
 
@@ -212,6 +216,59 @@ def test_a_lost_lock_stops_the_watching(rig: Rig) -> None:
 
     with pytest.raises(LostError):
         deploy(rig.watch(guard=guard), step(rig.nomad, spec()), promote=True)
+
+
+class LockLostError(Exception):
+    pass
+
+
+def guarding(lost: list[str]) -> Callable[[], None]:
+    """Return a guard that raises once there is something in a list."""
+
+    def guard() -> None:
+        if lost:
+            raise LockLostError
+
+    return guard
+
+
+@pytest.mark.parametrize("action", ["update", "rerun"])
+def test_without_the_lock_nothing_is_submitted_or_stopped(
+    rig: Rig, action: Action, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.in_service(spec(v="1"))
+    lost: list[str] = []
+
+    def lose(call: Callable[[str], Any]) -> Callable[[str], Any]:
+        def wrapped(argument: str) -> Any:
+            lost.append(argument)
+            return call(argument)
+
+        return wrapped
+
+    # The last question before each of the two.
+    monkeypatch.setattr(rig.nomad.jobs, "parse", lose(rig.nomad.jobs.parse))
+    monkeypatch.setattr(rig.nomad.allocations, "of_job", lose(rig.nomad.allocations.of_job))
+    with pytest.raises(LockLostError):
+        deploy(rig.watch(guard=guarding(lost)), step(rig.nomad, spec(v="1"), action), promote=False)
+    assert rig.nomad.written == []
+
+
+def test_without_the_lock_no_canary_is_promoted(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.in_service(spec(v="1"))
+    lost: list[str] = []
+    real_judge = canary.judge
+
+    def judge(*arguments: Any) -> canary.Verdict:
+        verdict = real_judge(*arguments)
+        if verdict.ready:
+            lost.append("the lock")
+        return verdict
+
+    monkeypatch.setattr(canary, "judge", judge)
+    with pytest.raises(LockLostError):
+        deploy(rig.watch(guard=guarding(lost)), step(rig.nomad, spec(v="2")), promote=True)
+    assert rig.nomad.written == [("register", "backend")]
 
 
 def test_an_unchanged_job_is_left_alone(rig: Rig) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from generator.deploy import Step
 from generator.environment import Environment
 from generator.plan import plan_jobs
 from generator.planfile import content_hash
+from generator.recorder import Recorder
 from generator.run import CanaryWaits, run, steps_of_file, steps_of_plan
 from tests.unit.generator.rolling import Rig, rendered, spec
 
@@ -81,6 +83,32 @@ def test_a_deployed_version_carries_the_releases_name(rig: Rig, dev: Environment
     run(rig.setup(dev), steps(rig, spec(v="2")), version="1.0.0", promote=True)
     versions = {one.version: one.tag for one in rig.nomad.jobs.versions("backend")}
     assert versions == {0: "1.0.0-v0", 1: "1.0.0"}
+
+
+def test_a_lock_that_is_lost_during_the_backup_lets_nothing_begin(
+    rig: Rig, dev: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost: list[str] = []
+
+    def check(held: lock.HeldLock) -> None:
+        if lost:
+            raise lock.LockLost("the deployment lock was lost")
+
+    def prepare(todo: Sequence[Step], recorder: Recorder) -> None:
+        lost.append("the lock")
+
+    monkeypatch.setattr(lock.HeldLock, "check", check)
+    with pytest.raises(lock.LockLost):
+        run(
+            rig.setup(dev),
+            steps(rig, MIGRATE, spec()),
+            version="1.0.0",
+            promote=False,
+            prepare=prepare,
+        )
+    assert rig.nomad.written == []
+    assert last(rig).outcome == "lock-lost"
+    assert last(rig).jobs == {}
 
 
 def test_what_another_holds_is_not_touched(rig: Rig, dev: Environment) -> None:
