@@ -10,7 +10,7 @@ from flowrex.errors import DeploymentFailed, PermissionRefused, ServerUnreachabl
 from flowrex.nomad import Deployment, Evaluation, IndexConflict, JobVersion
 from generator import batch, scaled
 from generator.facts import Facts
-from generator.failure import failed, given_up, see_revert
+from generator.failure import cut_short, failed, given_up
 from generator.plan import Action, service_action
 from generator.render import RenderedJob
 from generator.stale import stale
@@ -232,13 +232,10 @@ def follow_service(
         return _follow(watch, deployment, seen, current, end, previous, promote)
     except OverdueError as error:
         raise given_up(watch, seen, f"did not end within {watch.deadline_s:.0f} s") from error
-    except BlockedError as error:
-        if seen.deployment is not None:
-            watch.guard()
-            watch.nomad.deployments.fail(seen.deployment.id)
-            see_revert(watch, seen, seen.deployment)
-        cause = f"found no place for {watch.placement_s:.0f} s and was given up"
-        raise given_up(watch, seen, cause) from error
+    except BlockedError:
+        cause = f"found no place for {watch.placement_s:.0f} s"
+        deployment = cut_short(watch, seen, cause)
+        return _in_service(watch, current, deployment, previous)
 
 
 def _without_deployment(
@@ -296,10 +293,17 @@ def _follow(
             watch.clock.sleep(1)
         deployment = watch.deployment(deployment, seen, current, end, stop_at_canary=True)
     if deployment.status == "successful":
-        text = f"version {version} is in service"
-        watch.tell(Event(name, "deployed", text, {"deployment": deployment.id}))
-        return Outcome(name, "deployed", version, previous, deployment.id)
+        return _in_service(watch, current, deployment, previous)
     raise failed(watch, seen)
+
+
+def _in_service(
+    watch: Watch, current: JobVersion, deployment: Deployment, previous: int | None
+) -> Outcome:
+    name, version = current.job_id, current.version
+    text = f"version {version} is in service"
+    watch.tell(Event(name, "deployed", text, {"deployment": deployment.id}))
+    return Outcome(name, "deployed", version, previous, deployment.id)
 
 
 def action_now(watch: Watch, current: JobVersion) -> Action:

@@ -8,7 +8,7 @@ from flowrex.errors import DeploymentFailed, StalePlan, UsageError
 from generator import keeping
 from generator.deploy import Outcome, follow_service
 from generator.facts import Facts
-from generator.failure import reverted_to
+from generator.failure import fail, reverted_to
 from generator.recorder import Recorder
 from generator.run import under_lock, unvalidated
 from generator.setup import Setup
@@ -115,14 +115,13 @@ def fail_deployment(watch: Watch, standing: Standing) -> Outcome:
     assert deployment is not None
     assert current is not None
     now = watch.ask(name, watch.nomad.deployments.get, deployment.id)
-    if not now.active:
-        # It ended by itself, or somebody ended it, while the lock was waited for.
+    # It may have ended by itself, or somebody ended it, while the lock was waited for.
+    over = fail(watch, now) if now.active else now
+    if over is not None:
         raise StalePlan(
-            f"{name} version {current.version} is not on its way any more: {now.description}",
+            f"{name} version {current.version} is not on its way any more: {over.description}",
             hint=f"flowrexctl status {watch.environment}",
         )
-    watch.guard()
-    watch.nomad.deployments.fail(deployment.id)
     watch.tell(Event(name, "failed", f"version {current.version} was given up as asked"))
     end = watch.clock.now() + watch.deadline_s
     seen = Facts(name, current.version, current.spec)

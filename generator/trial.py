@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flowrex.nomad import Deployment
 from generator.analysis.run import Analyst
 from generator.facts import Facts
-from generator.failure import given_up, see_revert
+from generator.failure import fail, given_up, see_revert
 from generator.watch import Event, Watch
 
 
@@ -39,8 +39,8 @@ class Trial:
         verdict = self.analyst(watch, seen.job, deployment)
         if verdict.kind != "fail":
             return self.promote and verdict.kind == "promote"
-        watch.guard()
-        watch.nomad.deployments.fail(deployment.id)
+        if fail(watch, deployment) is not None:
+            return False  # it ended otherwise meanwhile, which its follower sees
         text = "the canary is worse than the stable version: " + "; ".join(verdict.reasons)
         watch.tell(Event(seen.job, "failed", text, dict(verdict.as_document())))
         seen.deployment = watch.ask(seen.job, watch.nomad.deployments.get, deployment.id)

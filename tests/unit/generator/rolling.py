@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from flowrex.consul import ConsulClient
+from flowrex.errors import ServerRefused
 from flowrex.nomad import NomadClient
 from flowrex.testing.consul import FakeConsul
 from flowrex.testing.nomad import FakeNomad
@@ -94,6 +95,19 @@ class Rig:
     def told(self) -> list[str]:
         """The words of the events."""
         return [event.what for event in self.events]
+
+    def refuse_to_fail(self, times: int) -> list[str]:
+        """Let Nomad have no leader when deployments are to be failed; return the attempts."""
+        real_fail, tried = self.nomad.deployments.fail, list[str]()
+
+        def fail(deployment_id: str) -> None:
+            tried.append(deployment_id)
+            if len(tried) <= times:
+                raise ServerRefused("Nomad answers 500: No cluster leader")
+            real_fail(deployment_id)
+
+        self.nomad.deployments.fail = fail  # type: ignore[method-assign]
+        return tried
 
     def in_service(self, job: dict[str, Any]) -> None:
         """Bring a job into service without anybody watching."""

@@ -146,6 +146,17 @@ def test_what_finds_no_place_is_given_up_after_a_while_and_the_old_version_stays
     assert ("fail", "backend") in rig.nomad.written
 
 
+def test_what_finds_no_place_is_given_up_although_a_leader_is_elected(rig: Rig) -> None:
+    rig.in_service(spec(v="1"))
+    rig.refuse_to_fail(2)
+    with pytest.raises(DeploymentFailed, match="found no place for 5 s and was given up"):
+        deploy(
+            rig.watch(placement_s=5.0),
+            step(rig.nomad, spec(behaviour="unplaceable")),
+            promote=True,
+        )
+
+
 def test_a_deployment_that_never_ends_meets_the_deadline(rig: Rig) -> None:
     with pytest.raises(DeploymentFailed, match="did not end within 20 s"):
         deploy(

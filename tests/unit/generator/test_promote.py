@@ -12,6 +12,7 @@ from generator import lock, release
 from generator.deploy import deploy
 from generator.environment import Environment
 from generator.promote import give_up, promote
+from generator.watch import SystemClock
 from tests.unit.generator.rolling import Rig, spec, step
 
 NAMES = ["backend", "nginx"]
@@ -72,6 +73,29 @@ def test_a_canary_is_given_up_and_the_stable_version_comes_back(rig: Rig, dev: E
     assert rig.nomad.written == [("fail", "backend")]
     assert rig.nomad.jobs.get("backend").spec["Meta"] == {"v": "1"}
     assert rig.nomad.jobs.get("backend").stable
+
+
+def test_a_canary_is_given_up_although_a_leader_is_elected(
+    rig: Rig, dev: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SystemClock, "sleep", lambda clock, seconds: None)
+    rig.refuse_to_fail(1)
+    (outcome,) = give_up(rig.setup(dev), NAMES)
+    assert outcome.result == "reverted"
+
+
+def test_one_that_is_promoted_at_the_last_moment_is_not_given_up(
+    rig: Rig, dev: Environment
+) -> None:
+    real_fail = rig.nomad.deployments.fail
+
+    def fail(deployment_id: str) -> None:
+        promote_outside(rig)
+        real_fail(deployment_id)
+
+    rig.nomad.deployments.fail = fail  # type: ignore[method-assign]
+    with pytest.raises(StalePlan, match="version 1 is not on its way any more"):
+        give_up(rig.setup(dev), NAMES)
 
 
 def test_without_anything_on_its_way_there_is_nothing_to_give_up(

@@ -51,11 +51,18 @@ def rig() -> Rig:
     return rig
 
 
-def tried(rig: Rig, answer: Answer, *, promote: bool = True, **rules: Any) -> Any:
+def tried(
+    rig: Rig,
+    answer: Answer,
+    *,
+    promote: bool = True,
+    guard: Callable[[], None] = lambda: None,
+    **rules: Any,
+) -> Any:
     """Deploy another version, whose canary is tried."""
     analyst = Analyst(replace(RULES, **rules), lambda: prometheus(answer))
     return deploy(
-        rig.watch(deadline_s=1000.0), step(rig.nomad, spec(v="2")),
+        rig.watch(deadline_s=1000.0, guard=guard), step(rig.nomad, spec(v="2")),
         promote=False, trial=Trial(analyst, promote),
     )  # fmt: skip
 
@@ -80,6 +87,65 @@ def test_a_bad_one_is_given_up_with_the_numbers(rig: Rig) -> None:
     assert "errors is 5.00 %, 0.00 % in the stable version" in caught.value.message
     assert ("fail", "backend") in rig.nomad.written
     assert rig.nomad.jobs.versions("backend")[0].spec["Meta"]["v"] == "1", "the stable one is back"
+
+
+def test_a_bad_one_is_given_up_although_a_leader_is_elected(rig: Rig) -> None:
+    tried_to_fail = rig.refuse_to_fail(3)
+    with pytest.raises(DeploymentFailed, match="was given up: the canary is worse"):
+        tried(rig, numbers(errors=50))
+    assert len(tried_to_fail) == 4
+    assert not any(one.active for one in rig.nomad.deployments.of_job("backend")[1:])
+
+
+def test_a_bad_one_that_can_not_be_given_up_is_told_to_be_there_still(rig: Rig) -> None:
+    rig.refuse_to_fail(1000)
+    with pytest.raises(ServerUnreachable, match="could not be given up") as caught:
+        tried(rig, numbers(errors=50))
+    assert "flowrexctl fail dev" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("how", ["failed", "cancelled", "successful"])
+def test_a_bad_one_that_has_ended_at_the_last_moment_is_what_it_is(rig: Rig, how: str) -> None:
+    real_fail = rig.nomad.deployments.fail
+
+    def fail(deployment_id: str) -> None:
+        if how == "failed":
+            real_fail(deployment_id)
+        elif how == "cancelled":
+            rig.nomad.add_version(spec(v="theirs"))
+        else:
+            rig.nomad.promote(deployment_id)
+            rig.nomad.tick()
+            rig.nomad.tick()
+        real_fail(deployment_id)
+
+    rig.nomad.deployments.fail = fail  # type: ignore[method-assign]
+    if how == "successful":
+        assert tried(rig, numbers(errors=50)).result == "deployed"
+        return
+    expected = {"failed": "the canary is worse", "cancelled": "superseded"}[how]
+    with pytest.raises(DeploymentFailed, match=expected):
+        tried(rig, numbers(errors=50))
+
+
+def test_without_the_lock_a_bad_one_is_left_alone(rig: Rig) -> None:
+    class LostError(Exception):
+        pass
+
+    looks: list[str] = []
+
+    def guard() -> None:
+        # Two looks say that it is worse, with three questions for each of the two versions.
+        if len(looks) == 12:
+            raise LostError
+
+    def answer(query: str) -> float | None:
+        looks.append(query)
+        return numbers(errors=50)(query)
+
+    with pytest.raises(LostError):
+        tried(rig, answer, guard=guard)
+    assert ("fail", "backend") not in rig.nomad.written
 
 
 def test_a_bad_one_is_given_up_before_the_time_is_over(rig: Rig) -> None:
