@@ -230,12 +230,15 @@ def follow_service(
             # The time that it took is not the job's.
             end += watch.clock.now() - since
         return _follow(watch, deployment, seen, current, end, previous, promote)
-    except OverdueError as error:
-        raise given_up(watch, seen, f"did not end within {watch.deadline_s:.0f} s") from error
-    except BlockedError:
-        cause = f"found no place for {watch.placement_s:.0f} s"
-        deployment = cut_short(watch, seen, cause)
+    except (OverdueError, BlockedError) as error:
+        deployment = cut_short(watch, seen, _too_long(watch, error))
         return _in_service(watch, current, deployment, previous)
+
+
+def _too_long(watch: Watch, error: OverdueError | BlockedError) -> str:
+    if isinstance(error, BlockedError):
+        return f"found no place for {watch.placement_s:.0f} s"
+    return f"did not end within {watch.deadline_s:.0f} s"
 
 
 def _without_deployment(

@@ -72,7 +72,8 @@ def cut_short(watch: Watch, seen: Facts, cause: str) -> Deployment:
     Raises:
         DeploymentFailed: it did not; the message says why.
     """
-    assert seen.deployment is not None
+    if seen.deployment is None:
+        raise given_up(watch, seen, cause)  # Nomad has not even begun with one
     ended = fail(watch, seen.deployment)
     if ended is not None:
         seen.deployment = ended

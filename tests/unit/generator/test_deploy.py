@@ -166,6 +166,52 @@ def test_a_deployment_that_never_ends_meets_the_deadline(rig: Rig) -> None:
         )
 
 
+def slow(rig: Rig) -> None:
+    """Let the canary of the next version never get healthy, nor unhealthy."""
+    rig.in_service(spec(v="1"))
+    rig.nomad._become_healthy = lambda job, deployment_id: None  # type: ignore[method-assign]
+
+
+def test_what_takes_too_long_is_given_up_and_the_old_version_comes_back(rig: Rig) -> None:
+    slow(rig)
+    with pytest.raises(DeploymentFailed) as caught:
+        deploy(rig.watch(deadline_s=20.0), step(rig.nomad, spec(v="2")), promote=True)
+    assert "version 1 did not end within 20 s and was given up" in caught.value.message
+    assert "can't be promoted: canary" in caught.value.message
+    assert "went back to version 0" in caught.value.message
+    assert rig.nomad.written == [("register", "backend"), ("fail", "backend")]
+    assert rig.told[-2:] == ["failed", "reverted"]
+
+
+def test_what_gets_into_service_at_the_last_moment_is_deployed(rig: Rig) -> None:
+    slow(rig)
+    real_fail = rig.nomad.deployments.fail
+
+    def fail(deployment_id: str) -> None:
+        del rig.nomad._become_healthy
+        rig.nomad.promote(deployment_id)
+        rig.nomad.tick()
+        rig.nomad.tick()
+        real_fail(deployment_id)
+
+    rig.nomad.deployments.fail = fail  # type: ignore[method-assign]
+    outcome = deploy(rig.watch(deadline_s=20.0), step(rig.nomad, spec(v="2")), promote=True)
+    assert outcome.result == "deployed"
+
+
+def test_what_nomad_has_not_even_begun_with_is_explained_alone(rig: Rig) -> None:
+    real_wait = rig.nomad.jobs.wait_evaluation
+
+    def wait(evaluation_id: str, index: int, wait_s: float) -> tuple[Evaluation, int]:
+        evaluation, index = real_wait(evaluation_id, index, wait_s)
+        return replace(evaluation, status="pending"), index
+
+    rig.nomad.jobs.wait_evaluation = wait  # type: ignore[method-assign]
+    with pytest.raises(DeploymentFailed, match=r"did not end within 20 s$"):
+        deploy(rig.watch(deadline_s=20.0), step(rig.nomad, spec()), promote=True)
+    assert ("fail", "backend") not in rig.nomad.written
+
+
 def test_a_version_that_somebody_else_replaces_is_superseded(rig: Rig) -> None:
     rig.in_service(spec(v="1"))
     real_wait = rig.nomad.deployments.wait
