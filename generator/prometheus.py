@@ -39,18 +39,26 @@ class Prometheus:
     fetch: Fetch
 
     def query(self, expression: str) -> list[Series]:
-        """Return what an expression gives now; one that gives a number has no labels.
+        """Return what an expression gives now.
 
         Args:
-            expression: PromQL whose result is a vector or a scalar.
+            expression: PromQL whose result is an instant vector of numbers. A scalar is none: it
+                is always there, so that it can't say that nothing is wrong.
 
         Raises:
-            ServerUnreachable: it does not answer, or finds the expression wrong.
+            ServerUnreachable: it does not answer, or finds the expression wrong; `ServerRefused`
+                where what it gives is no such vector.
         """
         data = self._data("query", {"query": expression})
-        if data["resultType"] == "scalar":
-            return [Series({}, float(data["result"][1]))]
-        return [Series(one["metric"], float(one["value"][1])) for one in data["result"]]
+        try:
+            if (kind := data["resultType"]) != "vector":
+                raise ServerRefused(
+                    f"{self.address} gives a {kind} and no vector for {expression!r}"
+                )
+            return [Series(one["metric"], float(one["value"][1])) for one in data["result"]]
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            # A native histogram has no value; and what answers may be no Prometheus.
+            raise ServerRefused(f"{self.address} gives no numbers for {expression!r}") from error
 
     def number(self, expression: str) -> float | None:
         """Return the one value that an expression gives, or None where it gives none."""

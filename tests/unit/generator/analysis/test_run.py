@@ -193,6 +193,35 @@ def test_a_prometheus_that_is_away_promotes_nothing(rig: Rig) -> None:
     assert "http://p does not answer" in said(rig)[0]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"resultType": "matrix", "result": [{"metric": {}, "values": [[0, "1"]]}]},
+        {"resultType": "string", "result": [0, "up"]},
+        {"resultType": "scalar", "result": [0, "0"]},
+        {"resultType": "vector", "result": [{"metric": {}, "histogram": [0, {}]}]},
+        {},
+        [],
+    ],
+)
+def test_a_query_that_gives_no_vector_promotes_nothing(rig: Rig, data: Any) -> None:
+    def fetch(url: str, params: Any = None) -> Any:
+        if params["query"] == "mine":
+            return {"status": "success", "data": data}
+        return prometheus(numbers()).fetch(url, params)
+
+    rules = replace(RULES, queries={"own": "mine"})
+    outcome = deploy(
+        rig.watch(deadline_s=1000.0),
+        step(rig.nomad, spec(v="2")),
+        promote=False,
+        trial=Trial(Analyst(rules, lambda: Prometheus("http://p", fetch)), True),
+    )
+    assert outcome.result == "canary"
+    assert said(rig)[0].startswith("hold: Prometheus is http://p gives ")
+    assert "'mine'" in said(rig)[0]
+
+
 def test_a_canary_that_dies_meanwhile_is_a_failed_deployment(rig: Rig) -> None:
     def dies(query: str) -> float | None:
         for deployment in rig.nomad.deployments.of_job("backend"):
