@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from flowrex import keys
 from flowrex.audit import outbox
 from flowrex.consul import ConsulClient
-from flowrex.errors import FlowrexError
+from flowrex.errors import FlowrexError, ServerUnreachable
 from generator.asked import Asked, planned
 from generator.deploy import Outcome, Step
 from generator.lock import Holder
@@ -21,6 +22,15 @@ from generator.release import Kind, Release, Stand, history, outcome_of, prune
 
 # The job that brings the schema to what the code wants.
 MIGRATE = "migrate"
+
+
+# Carries a write out, as patiently as it sees fit.
+Ask = Callable[[Callable[[], object]], object]
+
+
+def at_once(write: Callable[[], object]) -> None:
+    """Write, and have no patience where that fails."""
+    write()
 
 
 def _now() -> datetime:
@@ -44,6 +54,7 @@ class Recorder:
         back_to: str | None = None,
         stands: Mapping[str, Stand] | None = None,
         asked: Asked | None = None,
+        ask: Ask = at_once,
     ) -> None:
         """Write the first record.
 
@@ -59,10 +70,15 @@ class Recorder:
             back_to: the release that a rollback goes back to.
             stands: what there is of each job before anything is changed.
             asked: what the run was asked for.
+            ask: carries each write out.
+
+        Raises:
+            ServerUnreachable: it is not written, as from all that record something.
         """
         moment = _now()
         origin = origin or Origin()
         self._consul, self._history, self._origin = consul, history, origin
+        self._ask = ask
         completes, schema = _inherited(consul, environment, kind)
         self.record = Release(
             id=f"{moment:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}",
@@ -131,9 +147,8 @@ class Recorder:
             self._write()
 
     def checked(self, found: Mapping[str, str]) -> None:
-        """Record what was found when all was deployed."""
+        """Record what was found when all was deployed; it is written with how the run ended."""
         self.record = replace(self.record, checked=dict(found))
-        self._write()
 
     def without_backup(self, why: str) -> None:
         """Record why no backup was taken before the run began."""
@@ -153,36 +168,45 @@ class Recorder:
             ended=_now().isoformat(timespec="seconds"),
             message=message,
         )
+        if not isinstance(error, Exception | None):
+            self._ask = at_once  # somebody pressed Ctrl-C, and waits
         self._carry()
         self._write()
-        prune(self._consul, self.record.environment, self._history)
+        with suppress(ServerUnreachable):  # the next one does it
+            prune(self._consul, self.record.environment, self._history)
 
     def _carry(self) -> None:
         """Leave for the audit trail that it has begun, or how it has ended."""
         record = self.record
-        outbox.leave(
-            self._consul,
-            record.environment,
-            record.kind,
-            "begun" if record.ended is None else record.outcome,
-            by=record.who,
-            detail={
-                "release": record.id,
-                "version": record.version,
-                "reason": record.reason,
-                "revision": record.revision,
-                "plan": record.plan,
-                "back_to": record.back_to,
-                "jobs": ", ".join(f"{name} {one['result']}" for name, one in record.jobs.items())
-                or None,
-                "overridden": ", ".join(record.overridden) or None,
-                "message": record.message,
-            },
+        detail = {
+            "release": record.id,
+            "version": record.version,
+            "reason": record.reason,
+            "revision": record.revision,
+            "plan": record.plan,
+            "back_to": record.back_to,
+            "jobs": ", ".join(f"{name} {one['result']}" for name, one in record.jobs.items())
+            or None,
+            "overridden": ", ".join(record.overridden) or None,
+            "message": record.message,
+        }
+        outcome = "begun" if record.ended is None else record.outcome
+        # One whose answer was lost is left twice, which is better than not at all.
+        self._ask(
+            lambda: outbox.leave(
+                self._consul,
+                record.environment,
+                record.kind,
+                outcome,
+                by=record.who,
+                detail=detail,
+            )
         )
 
     def _write(self) -> None:
         key = keys.release(self.record.environment, self.record.id)
-        self._consul.kv_put(key, json.dumps(asdict(self.record)))
+        content = json.dumps(asdict(self.record))
+        self._ask(lambda: self._consul.kv_put(key, content))
 
 
 def _inherited(

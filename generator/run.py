@@ -8,8 +8,9 @@ the rest.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ from generator.render import select
 from generator.render.catalog import needs
 from generator.setup import Setup, locked
 from generator.trial import Trial
-from generator.watch import Watch
+from generator.watch import Event, Watch
 
 if TYPE_CHECKING:
     from flowrex.vault import VaultClient
@@ -79,22 +80,36 @@ def under_lock(
                 back_to=back_to,
                 stands=keeping.stands(setup.nomad, names),
                 asked=asked,
+                # What was done is recorded also where the lock was lost since.
+                ask=partial(replace(watch, guard=lambda: None).ask, ""),
             )
             try:
                 if setup.around is not None:
                     setup.around.before(recorder.record)
                 yield watch, recorder
             except BaseException as error:
-                # The record must not hide what happened.
-                with suppress(ServerUnreachable):
-                    recorder.end(error)
+                _end(setup, recorder, error)
                 raise
-            recorder.end(None)
+            _end(setup, recorder, None)
             keeping.let_go(watch, setup.consul, recorder.record.jobs)
     finally:
         # Without the lock: what comes after may take its time.
         if recorder is not None and setup.around is not None:
             setup.around.after(recorder.record)
+
+
+def _end(setup: Setup, recorder: Recorder, error: BaseException | None) -> None:
+    """Complete the record; that it can't be written must not hide what happened."""
+    try:
+        recorder.end(error)
+    except ServerUnreachable as away:
+        text = f"the release's record can't be written, and says `running`: {away.message}"
+        if recorder.record.kind == "run":
+            text += (
+                ". When Consul answers again, this completes it, and begins nothing that is done: "
+                f"flowrexctl resume {setup.environment.name}"
+            )
+        setup.tell(Event("", "unrecorded", text))
 
 
 def steps_of_plan(plans: Sequence[JobPlan]) -> tuple[Step, ...]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -73,6 +74,20 @@ def test_the_end_has_a_word(error: BaseException | None, word: str) -> None:
 def test_the_error_is_kept(consul: ConsulClient) -> None:
     begin(consul).end(DeploymentFailed("it failed because"))
     assert release.history(consul, "prod")[0].message == "it failed because"
+
+
+def test_somebody_who_pressed_ctrl_c_does_not_wait_for_the_record(consul: ConsulClient) -> None:
+    tried: list[str] = []
+
+    def ask(write: Callable[[], object]) -> None:
+        tried.append("patiently")
+        write()
+
+    recorder = begin(consul, ask=ask)
+    tried.clear()
+    recorder.end(KeyboardInterrupt())
+    assert tried == []
+    assert release.history(consul, "prod")[0].outcome == "interrupted"
 
 
 def test_only_the_newest_are_kept(consul: ConsulClient) -> None:

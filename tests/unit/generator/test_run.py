@@ -2,18 +2,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from flowrex.errors import DeploymentFailed, HardStop, LockHeld, ServerUnreachable, StalePlan
-from generator import lock, release
+from flowrex.errors import (
+    DeploymentFailed,
+    HardStop,
+    LockHeld,
+    ServerRefused,
+    ServerUnreachable,
+    StalePlan,
+)
+from generator import lock, recorder, release, resume
+from generator.asked import read as read_asked
 from generator.deploy import Step
 from generator.environment import Environment
 from generator.plan import plan_jobs
 from generator.planfile import content_hash
 from generator.recorder import Recorder
 from generator.run import CanaryWaits, run, steps_of_file, steps_of_plan
-from tests.unit.generator.rolling import Rig, rendered, spec
+from generator.watch import SystemClock
+from tests.unit.generator.rolling import JumpingClock, Rig, rendered, spec
 
 MIGRATE = spec("migrate", kind="batch", count=1)
 NGINX = spec("nginx", canary=0)
@@ -94,7 +104,7 @@ def test_a_lock_that_is_lost_during_the_backup_lets_nothing_begin(
         if lost:
             raise lock.LockLost("the deployment lock was lost")
 
-    def prepare(todo: Sequence[Step], recorder: Recorder) -> None:
+    def prepare(todo: Sequence[Step], _: Recorder) -> None:
         lost.append("the lock")
 
     monkeypatch.setattr(lock.HeldLock, "check", check)
@@ -132,6 +142,87 @@ def test_a_consul_out_of_reach_means_that_nothing_is_changed(rig: Rig, dev: Envi
     with pytest.raises(ServerUnreachable):
         run(rig.setup(dev), todo, version="1.0.0", promote=False)
     assert rig.nomad.written == []
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine whose time passes at once."""
+    clock = JumpingClock()
+    monkeypatch.setattr(SystemClock, "now", lambda _: clock.now())
+    monkeypatch.setattr(SystemClock, "sleep", lambda _, seconds: clock.sleep(seconds))
+
+
+def refuse_records(rig: Rig, saying: str, times: int) -> list[int]:
+    """Let Consul have no leader when a record that says something is written.
+
+    Returns:
+        How often it will refuse.
+    """
+    real_put, left = rig.consul.kv_put, [times]
+
+    def kv_put(key: str, value: str | bytes, **more: Any) -> bool:
+        if "/releases/" in key and saying in str(value) and left[0]:
+            left[0] -= 1
+            raise ServerRefused("Consul answers 500: No cluster leader")
+        return real_put(key, value, **more)
+
+    rig.consul.kv_put = kv_put  # type: ignore[method-assign]
+    return left
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_record_is_written_as_patiently_as_a_question_is_asked(
+    rig: Rig, dev: Environment
+) -> None:
+    refuse_records(rig, '"result": "ran"', 3)
+    outcomes = run(rig.setup(dev), steps(rig, MIGRATE, spec()), version="1.0.0", promote=False)
+    assert [one.result for one in outcomes] == ["ran", "deployed"]
+    assert (last(rig).outcome, list(last(rig).jobs)) == ("done", ["migrate", "backend"])
+    assert rig.told.count("unreachable") == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_is_deployed_is_that_also_where_its_record_can_not_be_completed(
+    rig: Rig, dev: Environment
+) -> None:
+    todo = steps(rig, MIGRATE, spec())
+    refusals = refuse_records(rig, '"outcome": "done"', 1000)
+    outcomes = run(rig.setup(dev), todo, version="1.0.0", promote=False)
+    assert [one.result for one in outcomes] == ["ran", "deployed"]
+    assert rig.events[-1].what == "unrecorded"
+    assert "flowrexctl resume dev" in rig.events[-1].text
+    assert (last(rig).outcome, list(last(rig).jobs)) == ("running", ["migrate", "backend"])
+
+    refusals[0] = 0
+    rig.nomad.written.clear()
+    record = resume.unfinished([last(rig)], "dev")
+    wanted = read_asked(record.asked, record.id)
+    rest = resume.steps(rig.nomad, wanted, [one.job for one in todo], "dev")  # type: ignore[arg-type]
+    run(rig.setup(dev), rest, version="1.0.0", promote=False, asked=wanted)
+    assert last(rig).outcome == "done"
+    assert rig.nomad.written == []
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_failed_has_failed_also_where_that_can_not_be_recorded(
+    rig: Rig, dev: Environment
+) -> None:
+    refuse_records(rig, '"outcome": "failed"', 1000)
+    with pytest.raises(DeploymentFailed):
+        run(rig.setup(dev), steps(rig, spec(behaviour="unhealthy")), version="1", promote=False)
+    assert rig.events[-1].what == "unrecorded"
+
+
+@pytest.mark.usefixtures("quick")
+def test_records_that_can_not_be_pruned_are_no_failure(
+    rig: Rig, dev: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise ServerUnreachable("Consul does not answer")
+
+    monkeypatch.setattr(recorder, "prune", away)
+    run(rig.setup(dev), steps(rig, spec()), version="1.0.0", promote=False)
+    assert last(rig).outcome == "done"
 
 
 def test_a_saved_plan_is_held_to_what_was_planned(rig: Rig, dev: Environment) -> None:
