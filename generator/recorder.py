@@ -187,6 +187,8 @@ class Recorder:
             "back_to": record.back_to,
             "jobs": ", ".join(f"{name} {one['result']}" for name, one in record.jobs.items())
             or None,
+            "backup": record.backup,
+            "backup_skipped": record.backup_skipped,
             "overridden": ", ".join(record.overridden) or None,
             "message": record.message,
         }

@@ -64,6 +64,10 @@ def sentences(record: Release, records: Sequence[Release], holder: Holder | None
     for name in ("reason", "revision", "plan", "completes", "back_to", "backup"):
         if said := getattr(record, name):
             yield f"{name:9} {said}"
+    if record.backup_skipped:
+        yield f"backup    none: {record.backup_skipped}"
+    for name, found in record.overridden.items():
+        yield f"overrode  {name}: {found}"
     if (schema := record.known_schema) is not None:
         yield f"schema    {schema.revision}"
     if record.message:

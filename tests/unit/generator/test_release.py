@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import pytest
 
 from flowrex import keys
+from flowrex.audit import outbox
 from flowrex.consul import ConsulClient
 from flowrex.errors import (
     CanaryWaiting,
@@ -153,6 +154,26 @@ def test_where_a_release_comes_from_is_kept(consul: ConsulClient) -> None:
         "backend": 4,
     }
     assert found.known_schema is None, "no migration has run"
+
+
+def trail(consul: ConsulClient) -> list[Mapping[str, Any]]:
+    """Return the details of what was left for the audit trail, the oldest first."""
+    return [
+        outbox.read(entry.key, entry.value).detail for entry in consul.kv_list(keys.outbox("prod"))
+    ]
+
+
+def test_the_trail_names_the_backup_or_why_there_is_none(consul: ConsulClient) -> None:
+    with_one = begin(consul)
+    with_one.backed_up("pre_deploy_20260301_120000")
+    with_one.end(None)
+    without = begin(consul)
+    without.without_backup("the disk is full")
+    without.end(DeploymentFailed("d"))
+    begun, done, begun_again, failed = trail(consul)
+    assert (begun["outcome"], begun_again["outcome"]) == ("begun", "begun")
+    assert (done["backup"], "backup_skipped" in done) == ("pre_deploy_20260301_120000", False)
+    assert (failed["backup_skipped"], "backup" in failed) == ("the disk is full", False)
 
 
 def test_the_schema_is_what_the_migration_brought_and_goes_on_to_later_records(

@@ -47,6 +47,13 @@ def test_what_is_known_beside_the_jobs() -> None:
     assert not any(line.startswith(("completes", "message")) for line in said)
 
 
+def test_what_was_left_out_is_told() -> None:
+    hasty = record(1, backup_skipped="the disk is full", overridden={"monitoring": "it is away"})
+    said = [*view.sentences(hasty, [hasty], None)]
+    assert "backup    none: the disk is full" in said
+    assert "overrode  monitoring: it is away" in said
+
+
 def test_a_restore_is_told_of_itself_and_of_what_was_released_before_it() -> None:
     came = {"backup": "manual_1", "source": "logical", "database": "flowrex", "revision": "0001"}
     restore = record(2, kind="restore", restored=came, schema={"revision": "0001"})
