@@ -139,6 +139,12 @@ class Recorder:
             self.record = replace(self.record, overridden=dict(found))
             self._write()
 
+    def left_uncompared(self, jobs: Sequence[str]) -> None:
+        """Record which canaries are to be promoted without the analysis that is asked for."""
+        if jobs:
+            self.record = replace(self.record, uncompared=list(jobs))
+            self._write()
+
     def planned(self, steps: Sequence[Step]) -> None:
         """Record which specs are to be submitted, and at which index of each job."""
         if self.record.asked is not None:
@@ -190,6 +196,7 @@ class Recorder:
             "backup": record.backup,
             "backup_skipped": record.backup_skipped,
             "overridden": ", ".join(record.overridden) or None,
+            "uncompared": ", ".join(record.uncompared) or None,
             "message": record.message,
         }
         outcome = "begun" if record.ended is None else record.outcome

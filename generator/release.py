@@ -10,7 +10,7 @@ job of the environment runs. Records of format 1 are read as if they had left th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -59,6 +59,8 @@ class Release:
         backup: the backup that was taken before it began.
         backup_skipped: why there is none, in the words of the person.
         overridden: the hard stops that were not to stop, to what was found.
+        uncompared: the jobs whose canary `--promote` promoted without the analysis that the
+            environment asks for.
         asked: what a run was asked for, as `generator.asked` reads it, so that it can be resumed.
         resumes: the run that it goes on with.
         restored: of a restore, the `backup` or moment, its `source`, the `database`, and the
@@ -86,6 +88,7 @@ class Release:
     backup: str | None = None
     backup_skipped: str | None = None
     overridden: Mapping[str, str] = field(default_factory=dict)
+    uncompared: Sequence[str] = ()
     asked: Mapping[str, Any] | None = None
     resumes: str | None = None
     checked: Mapping[str, str] = field(default_factory=dict)

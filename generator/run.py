@@ -209,6 +209,8 @@ def run(
     with under_lock(setup, "run", version, plan=plan, asked=asked) as (watch, recorder):
         progress.steps = as_planned(watch, steps)
         recorder.planned(progress.steps)
+        if promote:
+            _uncompared(watch, recorder, [one for one in trials if one in updated])
         prepare(progress.steps, recorder)
         # A backup takes minutes, in which the lock may have gone.
         watch.guard()
@@ -236,6 +238,13 @@ def run(
         if any(one.result != "unchanged" for one in progress.ended()):
             validate(watch, recorder)
     return progress.ended()
+
+
+def _uncompared(watch: Watch, recorder: Recorder, jobs: Sequence[str]) -> None:
+    for name in jobs:
+        text = "a canary is promoted without being compared with the stable version (--promote)"
+        watch.tell(Event(name, "uncompared", text))
+    recorder.left_uncompared(jobs)
 
 
 def _fresh(watch: Watch, step: Step) -> Step:

@@ -68,6 +68,8 @@ def sentences(record: Release, records: Sequence[Release], holder: Holder | None
         yield f"backup    none: {record.backup_skipped}"
     for name, found in record.overridden.items():
         yield f"overrode  {name}: {found}"
+    if record.uncompared:
+        yield f"compared  not {', '.join(record.uncompared)}: promoted by --promote"
     if (schema := record.known_schema) is not None:
         yield f"schema    {schema.revision}"
     if record.message:

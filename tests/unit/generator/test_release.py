@@ -176,6 +176,13 @@ def test_the_trail_names_the_backup_or_why_there_is_none(consul: ConsulClient) -
     assert (failed["backup_skipped"], "backup" in failed) == ("the disk is full", False)
 
 
+def test_the_trail_names_the_canaries_that_were_not_compared(consul: ConsulClient) -> None:
+    recorder = begin(consul)
+    recorder.left_uncompared(["backend", "frontend"])
+    recorder.end(None)
+    assert trail(consul)[-1]["uncompared"] == "backend, frontend"
+
+
 def test_the_schema_is_what_the_migration_brought_and_goes_on_to_later_records(
     consul: ConsulClient,
 ) -> None:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,6 +16,7 @@ from flowrex.errors import (
     StalePlan,
 )
 from generator import lock, recorder, release, resume
+from generator.analysis.run import Analyst
 from generator.asked import read as read_asked
 from generator.deploy import Step
 from generator.environment import Environment
@@ -22,6 +24,7 @@ from generator.plan import plan_jobs
 from generator.planfile import content_hash
 from generator.recorder import Recorder
 from generator.run import CanaryWaits, run, steps_of_file, steps_of_plan
+from generator.trial import Trial
 from generator.watch import SystemClock
 from tests.unit.generator.rolling import JumpingClock, Rig, rendered, spec
 
@@ -303,6 +306,28 @@ def test_what_refuses_a_run_before_it_begins_leaves_everything_as_it_is(
         run(setup, steps(rig, spec()), version="1.0.0", promote=False)
     assert rig.nomad.written == []
     assert around.seen == [("before", "running"), ("after", "refused")]
+
+
+@pytest.mark.parametrize(
+    ("promote", "trials", "expected"),
+    [(True, ["backend"], ["backend"]), (True, ["frontend"], []), (False, ["frontend"], [])],
+)
+def test_a_canary_that_is_promoted_uncompared_is_recorded(
+    rig: Rig, dev: Environment, promote: bool, trials: list[str], expected: list[str]
+) -> None:
+    run(rig.setup(dev), steps(rig, spec(v="1")), version="1.0.0", promote=False)
+    todo = steps(rig, spec(v="2"))
+    tried = {name: Trial(cast(Analyst, None), promote=False) for name in trials}
+    with suppress(CanaryWaits):
+        run(rig.setup(dev), todo, version="1.1.0", promote=promote, trials=tried)
+    assert list(last(rig).uncompared) == expected
+    assert [one.job for one in rig.events if one.what == "uncompared"] == expected
+
+
+def test_a_first_deployment_has_no_canary_to_compare(rig: Rig, dev: Environment) -> None:
+    tried = {"backend": Trial(cast(Analyst, None), promote=False)}
+    run(rig.setup(dev), steps(rig, spec()), version="1.0.0", promote=True, trials=tried)
+    assert list(last(rig).uncompared) == []
 
 
 def test_a_run_records_what_it_was_asked_for(rig: Rig, dev: Environment) -> None:

@@ -48,10 +48,16 @@ def test_what_is_known_beside_the_jobs() -> None:
 
 
 def test_what_was_left_out_is_told() -> None:
-    hasty = record(1, backup_skipped="the disk is full", overridden={"monitoring": "it is away"})
+    hasty = record(
+        1,
+        backup_skipped="the disk is full",
+        overridden={"monitoring": "it is away"},
+        uncompared=["backend", "frontend"],
+    )
     said = [*view.sentences(hasty, [hasty], None)]
     assert "backup    none: the disk is full" in said
     assert "overrode  monitoring: it is away" in said
+    assert "compared  not backend, frontend: promoted by --promote" in said
 
 
 def test_a_restore_is_told_of_itself_and_of_what_was_released_before_it() -> None:
