@@ -27,6 +27,37 @@ class Origin:
     schema: Schema | None = None
 
 
+@dataclass(frozen=True)
+class MadeFrom:
+    """The state of the project that job specs were rendered from.
+
+    Attributes:
+        revision: as in `Origin`.
+        tree: the same, where each of the project's files counts, as the tests are of all of them.
+        schema: as in `Origin`.
+    """
+
+    revision: str | None
+    tree: str | None
+    schema: Schema | None
+
+    def origin(self, reason: str | None) -> Origin:
+        """Return the origin of a change that is made with such specs."""
+        return Origin(reason or None, self.revision, self.schema)
+
+
+def made_from(root: Path) -> MadeFrom:
+    """Return the state of a project's folder.
+
+    Args:
+        root: the project.
+
+    Raises:
+        ConfigurationError: the migrations are no chain.
+    """
+    return MadeFrom(git.revision(root, _SOURCES), git.revision(root, (".",)), migrations.read(root))
+
+
 def of_project(root: Path, reason: str | None, *, migrates: bool) -> Origin:
     """Return the origin of a change that is made from a project's folder.
 

@@ -1,13 +1,15 @@
 """A plan on disk: what was approved, so that exactly that runs.
 
-A version 1 plan is JSON:
+A version 2 plan is JSON:
 
-    {"flowrex_plan": 1, "environment": …, "release": …, "created": …,
+    {"flowrex_plan": 2, "environment": …, "release": …, "created": …,
+     "made_from": {"revision": …, "tree": …, "schema": {"revision": …, "irreversible": …}},
      "jobs": [{"name": …, "kind": …, "index": …, "version": …, "sha256": …, "hcl": …}],
      "sha256": of all the rest}
 
 `index` is the job's modify index, which Nomad compares when the job is submitted. The checksums
-catch a cut-off or an edited file; they are no signature.
+catch a cut-off or an edited file; they are no signature. `made_from` is the state of the project,
+which may be another one where the plan runs; a version 1 plan did not say it, and is refused.
 """
 
 from __future__ import annotations
@@ -15,17 +17,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from flowrex.errors import ConfigurationError, UsageError
 from flowrex.files import write_atomic
+from generator.migrations import Schema
+from generator.origin import MadeFrom
 from generator.plan import JobPlan
 from generator.render import RenderedJob
 
-VERSION = 1
+VERSION = 2
 _KINDS = ("service", "batch", "system")
 
 
@@ -45,6 +49,7 @@ class Plan:
     environment: str
     release: str
     created: datetime
+    made_from: MadeFrom
     jobs: tuple[PlannedJob, ...]
 
 
@@ -73,7 +78,12 @@ def content_hash(environment: str, release: str, jobs: Sequence[Planned]) -> str
 
 
 def write(
-    path: Path, environment: str, release: str, plans: Sequence[JobPlan], created: datetime
+    path: Path,
+    environment: str,
+    release: str,
+    plans: Sequence[JobPlan],
+    created: datetime,
+    made_from: MadeFrom,
 ) -> None:
     """Write a plan file, readable by its owner only.
 
@@ -83,12 +93,14 @@ def write(
         release: the version of the application that it deploys.
         plans: what was shown.
         created: when.
+        made_from: the state of the project.
     """
     document: dict[str, Any] = {
         "flowrex_plan": VERSION,
         "environment": environment,
         "release": release,
         "created": created.astimezone(UTC).isoformat(timespec="seconds"),
+        "made_from": asdict(made_from),
         "jobs": [
             {
                 "name": plan.job.name,
@@ -149,10 +161,16 @@ def _parse(path: Path, document: dict[str, Any]) -> Plan:
             environment=str(document["environment"]),
             release=str(document["release"]),
             created=datetime.fromisoformat(document["created"]),
+            made_from=_made_from(document["made_from"]),
             jobs=jobs,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _refused(path, f"the plan lacks something: {error}") from error
+
+
+def _made_from(raw: dict[str, Any]) -> MadeFrom:
+    schema = raw["schema"]
+    return MadeFrom(raw["revision"], raw["tree"], None if schema is None else Schema(**schema))
 
 
 def _job(path: Path, raw: dict[str, Any]) -> PlannedJob:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowrex.errors import DeploymentFailed, UsageError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from generator.asked import Asked
     from generator.deploy import Step
     from generator.environment import Environment
+    from generator.origin import MadeFrom, Origin
     from generator.trial import Trial
 
 
@@ -28,6 +30,7 @@ def carry_out(
     lock_wait: str | None,
     *,
     backup: str | None = None,
+    made_from: MadeFrom | None = None,
     as_json: bool,
 ) -> None:
     """Carry the steps of a run out, and print what became of each job.
@@ -40,6 +43,8 @@ def carry_out(
         reason: why, in the words of the person.
         lock_wait: how long another deployment's lock is waited for; None: as the settings say.
         backup: the one that was taken already, by the run that this one goes on with.
+        made_from: the state of the project that a saved plan was made from; None: the specs were
+            rendered from what is there now.
         as_json: whether one document is printed.
     """
     from flowrex.duration import seconds
@@ -54,17 +59,22 @@ def carry_out(
     require_vault(vault)
     teller = Teller()
     root = context.project_root()
+    came = origin.of_project(root, reason, migrates=True)
+    ground = edges.ground(environment, root, [step.job for step in steps], nomad, consul)
+    if made_from is not None:
+        _tell_other(teller, made_from, came)
+        came = made_from.origin(reason)
+        ground = replace(ground, revision=lambda: made_from.tree)
     setup = Setup(
         environment,
         nomad,
         consul,
         teller,
         seconds(lock_wait or environment.deploy.lock_wait),
-        origin.of_project(root, reason, migrates=True),
+        came,
         vault=vault,
         around=around.of_environment(environment, root, teller),
     )
-    ground = edges.ground(environment, root, [step.job for step in steps], nomad, consul)
     trials = _trials(environment, consul, promote=asked.auto_promote)
     prepare = Preparation(ground, asked.overrides, asked.skip_backup, teller, backup)
     try:
@@ -84,6 +94,16 @@ def carry_out(
     finally:
         teller.clear()
     finish(setup, outcomes, as_json=as_json)
+
+
+def _tell_other(teller: Teller, made_from: MadeFrom, here: Origin) -> None:
+    """Say where another state of the project is checked out than a plan was made from."""
+    from generator.watch import Event
+
+    if made_from.revision != here.revision:
+        made, found = (one.revision or "no git repository" for one in (made_from, here))
+        text = f"the plan was made from {made}, and here is {found}: the plan's counts"
+        teller(Event("", "revision", text))
 
 
 def _trials(environment: Environment, consul: ConsulClient, *, promote: bool) -> dict[str, Trial]:

@@ -46,7 +46,8 @@ def command(
     """Show what a run would change.
 
     Nothing is changed. A saved plan binds each job's spec and the index that the job has now; if
-    either is another one when it runs, the run stops (exit 4).
+    either is another one when it runs, the run stops (exit 4). It also says from which commit it
+    was made: that is the one that the release's record names, and whose tests count.
 
     \b
     Examples:
@@ -86,6 +87,8 @@ def command(
 def _save(path: Path, environment: Environment, plans: Sequence[JobPlan]) -> None:
     from datetime import UTC, datetime
 
-    from generator import planfile
+    from generator import origin, planfile
 
-    planfile.write(path, environment.name, environment.release.version, plans, datetime.now(UTC))
+    made_from = origin.made_from(context.project_root())
+    version = environment.release.version
+    planfile.write(path, environment.name, version, plans, datetime.now(UTC), made_from)

@@ -68,8 +68,10 @@ def command(
     record = resume.unfinished(release.history(consul, plain.name), plain.name)
     wanted = asked.read(record.asked, record.id)
     environment = context.load_environment(environment_name, wanted.settings)
+    made_from = None
     if plan_file:
-        jobs = [one.job for one in planfile.read(plan_file, environment.name).jobs]
+        plan = planfile.read(plan_file, environment.name)
+        jobs, made_from = [one.job for one in plan.jobs], plan.made_from
     else:
         chosen = tuple(wanted.planned or ())
         jobs = list(each_job(environment, context.project_root(), chosen))
@@ -99,5 +101,6 @@ def command(
         reason or record.reason,
         f"{wait_s:.0f}s",
         backup=record.backup,
+        made_from=made_from,
         as_json=as_json,
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flowrex.nomad import NomadClient
     from generator.deploy import Step
     from generator.environment import Environment
+    from generator.origin import MadeFrom
 
 
 @click.command("run")
@@ -102,20 +103,32 @@ def command(
     stops.check_overrides(environment.preflight, overrides_of_stops, reason)
     asked = Asked(overrides, promote, auto_promote, skip_backup, overrides_of_stops)
     nomad = access.nomad(environment)
+    made_from = None
     if plan_file:
-        version, steps = _saved(environment, nomad, plan_file)
+        version, steps, made_from = _saved(environment, nomad, plan_file)
     else:
         version = environment.release.version
         steps = _planned(ctx, environment, nomad, jobs, yes=yes, as_json=as_json)
-    carry_out(environment, steps, asked, version, reason, lock_wait, as_json=as_json)
+    carry_out(
+        environment,
+        steps,
+        asked,
+        version,
+        reason,
+        lock_wait,
+        made_from=made_from,
+        as_json=as_json,
+    )
 
 
-def _saved(environment: Environment, nomad: NomadClient, path: Path) -> tuple[str, Sequence[Step]]:
+def _saved(
+    environment: Environment, nomad: NomadClient, path: Path
+) -> tuple[str, Sequence[Step], MadeFrom]:
     from generator import planfile
     from generator.run import steps_of_file
 
     plan = planfile.read(path, environment.name)
-    return plan.release, steps_of_file(plan.jobs, nomad)
+    return plan.release, steps_of_file(plan.jobs, nomad), plan.made_from
 
 
 def _planned(

@@ -31,6 +31,7 @@ _EVENTS: dict[str, dict[str, Any]] = {
     "canary": {"fg": "green", "bold": True},
     "blocked": {"fg": "magenta"},
     "unreachable": {"fg": "magenta"},
+    "revision": {"fg": "yellow"},
     "uncompared": {"fg": "yellow"},
     "unrecorded": {"fg": "magenta"},
     "failed": {"fg": "red"},

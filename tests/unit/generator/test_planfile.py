@@ -9,10 +9,13 @@ import pytest
 
 from flowrex.errors import ConfigurationError, FlowrexError, UsageError
 from generator import planfile
+from generator.migrations import Schema
+from generator.origin import MadeFrom
 from generator.plan import JobPlan
 from tests.unit.generator.rolling import rendered, spec
 
 CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+MADE = MadeFrom("abc", "abc+changes", Schema("0002", {"0001": "", "0002": "why"}))
 PLANS = (
     JobPlan(job=rendered(spec("migrate", kind="batch")), index=0, version=None, action="create"),
     JobPlan(job=rendered(spec()), index=41, version=3, action="update"),
@@ -22,7 +25,7 @@ PLANS = (
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     path = tmp_path / "release.plan"
-    planfile.write(path, "prod", "1.4.0", PLANS, CREATED)
+    planfile.write(path, "prod", "1.4.0", PLANS, CREATED, MADE)
     return path
 
 
@@ -37,6 +40,13 @@ def test_what_was_planned_comes_back(saved: Path) -> None:
         (PLANS[0].job, 0, None),
         (PLANS[1].job, 41, 3),
     ]
+    assert plan.made_from == MADE
+
+
+def test_what_was_made_outside_git_comes_back_too(tmp_path: Path) -> None:
+    path, made_from = tmp_path / "x.plan", MadeFrom(None, None, None)
+    planfile.write(path, "prod", "1.4.0", PLANS, CREATED, made_from)
+    assert planfile.read(path, "prod").made_from == made_from
 
 
 def test_only_its_owner_can_read_it(saved: Path) -> None:
@@ -74,11 +84,11 @@ def test_a_spec_that_does_not_match_its_checksum_is_refused(saved: Path) -> None
     ("content", "says"),
     [
         ("", "not JSON"),
-        ('{"flowrex_plan": 1, "jobs"', "not JSON"),
+        ('{"flowrex_plan": 2, "jobs"', "not JSON"),
         ("[]", "no plan"),
         ('{"a": 1}', "no plan"),
-        ('{"flowrex_plan": 2}', "plan version 2 is not known here"),
-        ('{"flowrex_plan": 1}', "changed after it was made, or is not whole"),
+        ('{"flowrex_plan": 1}', "plan version 1 is not known here, only 2"),
+        ('{"flowrex_plan": 2}', "changed after it was made, or is not whole"),
     ],
 )
 def test_what_is_no_plan_is_refused_clearly(tmp_path: Path, content: str, says: str) -> None:
@@ -90,7 +100,7 @@ def test_what_is_no_plan_is_refused_clearly(tmp_path: Path, content: str, says: 
     assert caught.value.exit_status == 3
 
 
-@pytest.mark.parametrize("missing", ["environment", "release", "created", "jobs"])
+@pytest.mark.parametrize("missing", ["environment", "release", "created", "jobs", "made_from"])
 def test_a_plan_that_lacks_something_says_what(saved: Path, missing: str) -> None:
     document = json.loads(saved.read_text())
     del document[missing], document["sha256"]
@@ -104,4 +114,4 @@ def test_a_missing_or_unwritable_file_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(FlowrexError, match="can't be read"):
         planfile.read(tmp_path / "none", "prod")
     with pytest.raises(FlowrexError, match="can't be written"):
-        planfile.write(tmp_path / "no" / "such.plan", "prod", "1", PLANS, CREATED)
+        planfile.write(tmp_path / "no" / "such.plan", "prod", "1", PLANS, CREATED, MADE)

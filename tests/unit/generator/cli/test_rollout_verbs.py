@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from flowrex.command import output
+from generator import git, release
+from generator.checks.model import Ground, Looked
 from generator.deploy import deploy
 from generator.lock import hold
+from generator.preflight import stops
 from generator.render.catalog import JOBS
 from tests.unit.generator.cli.rollout import OLD, Vault
 from tests.unit.generator.cli.running import Flowrexctl
@@ -115,6 +118,35 @@ def test_a_saved_plan_runs_without_a_question_and_only_once(
     stale = flowrexctl("run", "dev", "--plan", path)
     assert stale.status == 4
     assert "since the plan was made" in stale.err or "did not exist" in stale.err
+
+
+def test_a_saved_plan_is_recorded_and_judged_as_the_commit_that_it_was_made_from(
+    flowrexctl: Flowrexctl, tmp_path: Path, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, judged = str(tmp_path / "release.plan"), list[str | None]()
+
+    def look(ground: Ground, overrides: object) -> list[Looked]:
+        judged.append(ground.revision())
+        return []
+
+    monkeypatch.setattr(stops, "look", look)
+    monkeypatch.setattr(git, "revision", lambda root, paths: "a" * 40)
+    flowrexctl("plan", "dev", "--out", path)
+    monkeypatch.setattr(git, "revision", lambda root, paths: "b" * 40)
+    done = flowrexctl("run", "dev", "--plan", path)
+    assert done.status == 0
+    assert f"the plan was made from {'a' * 40}, and here is {'b' * 40}" in done.err
+    assert judged == ["a" * 40]
+    (record,) = release.history(rig.consul, "dev")  # type: ignore[arg-type]
+    assert record.revision == "a" * 40
+
+
+def test_a_saved_plan_of_what_is_checked_out_says_nothing_of_it(
+    flowrexctl: Flowrexctl, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "release.plan")
+    flowrexctl("plan", "dev", "--out", path)
+    assert "the plan was made from" not in flowrexctl("run", "dev", "--plan", path).err
 
 
 def test_a_saved_plan_takes_no_jobs_and_no_settings(flowrexctl: Flowrexctl, tmp_path: Path) -> None:
