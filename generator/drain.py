@@ -17,6 +17,10 @@ from generator.watch import Event, Watch
 _STEP_S = 1.0
 
 
+class Interrupted(KeyboardInterrupt):
+    """Somebody pressed Ctrl-C while a node is emptied, which goes on."""
+
+
 @dataclass(frozen=True)
 class Drained:
     """What was moved.
@@ -65,11 +69,29 @@ def drain(
     Raises:
         HardStop: a deployment is on its way, or there is no other node to go to.
         DeploymentFailed: something did not get healthy elsewhere in time; the drain stands.
+        Interrupted: it was not waited for; the drain stands likewise.
     """
     _require_quiet(watch, names)
     _require_another(watch, node)
     there = _live_on(watch, node, names, system=system)
-    watch.nomad.nodes.drain(node.id, deadline_s=deadline_s, system=system)
+    watch.guard()
+    try:
+        watch.nomad.nodes.drain(node.id, deadline_s=deadline_s, system=system)
+        return _emptied(watch, node, names, there, deadline_s=deadline_s, system=system)
+    except KeyboardInterrupt as error:
+        raise Interrupted from error
+
+
+def _emptied(
+    watch: Watch,
+    node: Node,
+    names: Sequence[str],
+    there: Mapping[str, int],
+    *,
+    deadline_s: int,
+    system: bool,
+) -> Drained:
+    """Wait until what ran on a node is healthy elsewhere."""
     text = ", ".join(f"{count} of {job}" for job, count in sorted(there.items())) or "nothing"
     watch.tell(Event("", "drain", f"{node.name} is drained: {text} to move"))
     end, left = watch.clock.now() + deadline_s, dict(there)

@@ -11,7 +11,7 @@ import click
 
 from flowrex.command import output
 from generator.cli import context
-from generator.cli.options import environment_options
+from generator.cli.options import environment_options, is_duration
 
 if TYPE_CHECKING:
     from flowrex.node_requests import Answer, Kind
@@ -107,6 +107,7 @@ def asks(verb: Callable[..., Any]) -> Callable[..., Any]:
     within = click.option(
         "--timeout",
         metavar="DURATION",
+        callback=is_duration,
         default="6h",
         show_default=True,
         help="Time in which it must have ended.",

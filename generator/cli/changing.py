@@ -10,7 +10,7 @@ import click
 
 from flowrex.command import output
 from generator.cli import context
-from generator.cli.options import environment_options
+from generator.cli.options import environment_options, is_duration
 from generator.cli.telling import Teller, outcomes_document, outcomes_table
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 lock_wait_option = click.option(
     "--lock-wait",
     metavar="DURATION",
+    callback=is_duration,
     help="Wait so long for another deployment's lock, for example 5m.",
 )
 

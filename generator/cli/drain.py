@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
+
 import click
 
 from flowrex.command import output
-from flowrex.errors import UsageError
+from flowrex.command.verbs import INTERRUPTED
+from flowrex.errors import FlowrexError, UsageError
 from generator.cli import question
 from generator.cli.changing import lock_wait_option, prepare
-from generator.cli.options import environment_options
+from generator.cli.options import environment_options, is_duration
 
 
 @click.command("drain")
@@ -19,6 +23,7 @@ from generator.cli.options import environment_options
 @click.option(
     "--deadline",
     metavar="DURATION",
+    callback=is_duration,
     default="10m",
     show_default=True,
     help="Time after which what still runs there is stopped.",
@@ -45,7 +50,7 @@ def command(
     Nomad moves its allocations as each job asks for; this waits until what ran there passes its
     checks elsewhere. It is refused (exit 7) while a canary waits, which might be lost, and where no
     other node takes allocations. What does not get healthy elsewhere in time is told (exit 5). The
-    node takes nothing until --end gives it back.
+    node takes nothing until --end gives it back, also after Ctrl-C.
 
     \b
     Examples:
@@ -69,12 +74,26 @@ def command(
             )
         moved: dict[str, int] = {}
         verb = "drain --end" if end else "drain"
-        with audited(setup, verb, reason or "", node=found.name) as (watch, came):
-            if end:
-                drain.give_back(watch, found, names)
-            else:
-                limit_s = round(seconds(deadline))
-                done = drain.drain(watch, found, names, deadline_s=limit_s, system=system)
-                came["moved"] = moved = dict(done.moved)
+        try:
+            with audited(setup, verb, reason or "", node=found.name) as (watch, came):
+                if end:
+                    drain.give_back(watch, found, names)
+                else:
+                    limit_s = round(seconds(deadline))
+                    done = drain.drain(watch, found, names, deadline_s=limit_s, system=system)
+                    came["moved"] = moved = dict(done.moved)
+        except drain.Interrupted as error:
+            raise _interrupted(environment_name, overrides, node) from error
     if as_json:
         output.emit({"environment": environment_name, "node": found.name, "moved": moved}, 0)
+
+
+def _interrupted(environment: str, overrides: Sequence[str], node: str) -> FlowrexError:
+    settings = [part for one in overrides for part in ("--set", one)]
+    back = shlex.join(["flowrexctl", "drain", environment, node, *settings, "--end"])
+    error = FlowrexError(
+        f"interrupted: Nomad goes on with emptying {node}, which takes no allocations",
+        hint=f"Give it back: {back}",
+    )
+    error.exit_status = INTERRUPTED
+    return error

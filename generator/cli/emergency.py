@@ -11,7 +11,7 @@ from flowrex.command import output
 from flowrex.emergency import WORDS
 from flowrex.errors import UsageError
 from generator.cli import context, question
-from generator.cli.options import environment_options
+from generator.cli.options import environment_options, is_duration
 
 if TYPE_CHECKING:
     from generator.emergency.members import Member
@@ -23,6 +23,7 @@ _NOT_ACKNOWLEDGED = 6
 _within_option = click.option(
     "--within",
     metavar="DURATION",
+    callback=is_duration,
     default="10s",
     show_default=True,
     help="Time in which everybody must have acknowledged.",
@@ -167,7 +168,9 @@ def status(environment_name: str, overrides: tuple[str, ...], as_json: bool) -> 
 @command.command("drill")
 @environment_options
 @click.option("--really", is_flag=True, help="Halt for real, for so long as --for says.")
-@click.option("--for", "length", metavar="DURATION", default="10s", show_default=True)
+@click.option(
+    "--for", "length", metavar="DURATION", callback=is_duration, default="10s", show_default=True
+)
 @click.option("--yes", is_flag=True, help="Do not ask before a real halt.")
 @_within_option
 @click.pass_context

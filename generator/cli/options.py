@@ -24,6 +24,19 @@ def _complete_environment(ctx: click.Context, param: click.Parameter, incomplete
     return [name for name in known if name.startswith(incomplete)]
 
 
+def is_duration(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Refuse what is no length of time before anything is asked or changed."""
+    from flowrex.duration import seconds
+    from flowrex.errors import UsageError
+
+    if value is not None:
+        try:
+            seconds(value)
+        except UsageError as error:
+            raise click.BadParameter(f"{error.message}. {error.hint}", ctx, param) from error
+    return value
+
+
 environment_argument = click.argument(
     "environment_name", metavar="ENV", shell_complete=_complete_environment
 )

@@ -9,7 +9,7 @@ import click
 from flowrex.command import output
 from flowrex.errors import DeploymentFailed, ServerUnreachable, UsageError
 from generator.cli import context
-from generator.cli.options import environment_options
+from generator.cli.options import environment_options, is_duration
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 
 @click.command("watch-release")
 @environment_options
-@click.option("--for", "length", metavar="DURATION", help="How long after its beginning; 24h.")
-@click.option("--every", metavar="DURATION", help="Time between two looks.")
+@click.option(
+    "--for",
+    "length",
+    metavar="DURATION",
+    callback=is_duration,
+    help="How long after its beginning; 24h.",
+)
+@click.option("--every", metavar="DURATION", callback=is_duration, help="Time between two looks.")
 @click.option("--once", is_flag=True, help="Look once, and do not wait for what goes on too long.")
 def command(
     environment_name: str,

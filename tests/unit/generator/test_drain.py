@@ -6,7 +6,7 @@ import pytest
 
 from flowrex.consul import ServiceCheck, ServiceInstance
 from flowrex.errors import DeploymentFailed, HardStop, UsageError
-from flowrex.nomad import Node
+from flowrex.nomad import Allocation, Node
 from flowrex.nomad.jobs import Submitted
 from generator import drain
 from tests.unit.generator.rolling import Rig, spec, step
@@ -51,6 +51,37 @@ def emptied(rig: Rig, name: str = "n1", *, deadline_s: int = 100) -> drain.Drain
 
     rig.clock.sleep = passing  # type: ignore[method-assign]
     return drain.drain(rig.watch(), node(rig, name), NAMES, deadline_s=deadline_s, system=False)
+
+
+def test_ctrl_c_says_that_the_drain_stands(rig: Rig) -> None:
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    rig.clock.sleep = interrupted  # type: ignore[method-assign]
+    with pytest.raises(drain.Interrupted):
+        drain.drain(rig.watch(), node(rig), NAMES, deadline_s=100, system=False)
+    assert not node(rig).eligible
+
+
+def test_without_the_lock_nothing_is_drained(rig: Rig) -> None:
+    class LostError(Exception):
+        pass
+
+    real_of_job, asked = rig.nomad.allocations.of_job, list[str]()
+
+    def of_job(job_id: str) -> list[Allocation]:
+        asked.append(job_id)
+        return real_of_job(job_id)
+
+    def guard() -> None:
+        # The last question before it: where the job's allocations are, for the second time.
+        if len(asked) > 1:
+            raise LostError
+
+    rig.nomad.allocations.of_job = of_job  # type: ignore[method-assign]
+    with pytest.raises(LostError):
+        drain.drain(rig.watch(guard=guard), node(rig), ("backend",), deadline_s=9, system=False)
+    assert node(rig).eligible
 
 
 def test_what_ran_there_runs_elsewhere_and_the_node_takes_nothing(rig: Rig) -> None:

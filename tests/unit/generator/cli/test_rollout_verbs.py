@@ -13,6 +13,7 @@ from generator.deploy import deploy
 from generator.lock import hold
 from generator.preflight import stops
 from generator.render.catalog import JOBS
+from generator.watch import Watch
 from tests.unit.generator.cli.rollout import OLD, Vault
 from tests.unit.generator.cli.running import Flowrexctl
 from tests.unit.generator.rolling import Rig, spec, step
@@ -105,6 +106,44 @@ def test_a_run_beside_another_exits_8(flowrexctl: Flowrexctl, rig: Rig) -> None:
         done = flowrexctl("run", "dev", "--yes")
     assert done.status == 8
     assert rig.nomad.written == []
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("run", "dev", "--yes", "--lock-wait", "abc"),
+        ("promote", "dev", "--lock-wait", "5"),
+        ("rollback", "dev", "--lock-wait", ""),
+        ("resume", "dev", "--lock-wait", "abc"),
+        ("restore", "dev", "--to", "latest", "--lock-wait", "abc"),
+        ("drain", "dev", "n1", "--deadline", "abc"),
+        ("watch-release", "dev", "--every", "abc"),
+    ],
+)
+def test_what_is_no_length_of_time_is_refused_before_any_server_is_asked(
+    flowrexctl: Flowrexctl, rig: Rig, typed: tuple[str, ...]
+) -> None:
+    rig.nomad.down = rig.consul.down = True
+    done = flowrexctl(*typed)
+    assert done.status == 2
+    assert f"{typed[-1]!r} is no length of time. Write it like 30s, 5m or 1m30s." in done.err
+    assert typed[-2] in done.err
+
+
+def test_an_interrupted_drain_names_the_command_that_gives_the_node_back(
+    flowrexctl: Flowrexctl, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pause(watch: Watch, seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    rig.in_service(spec())
+    (first, *_) = rig.nomad.nodes.list()
+    rig.nomad.nodes.add("n2")
+    monkeypatch.setattr(Watch, "pause", pause)
+    done = flowrexctl("drain", "dev", first.name, "--set", "a.b=1 2", "--yes")
+    assert done.status == 130
+    assert f"flowrexctl drain dev {first.name} --set 'a.b=1 2' --end" in done.err
+    assert "flowrexctl status" not in done.err
 
 
 def test_a_saved_plan_runs_without_a_question_and_only_once(
