@@ -8,6 +8,7 @@ that it has. Nobody but root or the user that runs it may be able to change it o
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import signal
@@ -20,6 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from flowrex.errors import ConfigurationError
+
+_log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LEFT_OVER = (".bak", ".orig", ".dpkg-old", ".dpkg-new", ".dpkg-dist", ".rpmsave", ".rpmnew")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -47,14 +51,36 @@ class Result:
 def names(folder: Path) -> list[str]:
     """Return the names of the files that are meant as hooks, in their order.
 
+    One that can't be looked at has none, which is logged: for those whom no hook may hold up.
+    """
+    try:
+        return listed(folder)
+    except ConfigurationError as error:
+        _log.warning("hooks can't be looked at", extra={"reason": error.message})
+        return []
+
+
+def listed(folder: Path) -> list[str]:
+    """Return the names of the files that are meant as hooks, in their order.
+
     Editors' and packages' leftovers are none. A folder that is not there has none.
+
+    Args:
+        folder: the hooks' folder.
+
+    Raises:
+        ConfigurationError: it is no folder, or can't be read: nobody knows which hooks it has.
     """
     try:
         found = [path.name for path in folder.iterdir()]
-    except FileNotFoundError:
-        return []
-    except OSError:
-        return []  # `objection` says why, for the folder
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not folder.is_symlink():
+            return []
+        raise ConfigurationError(
+            f"its hooks can't be looked at: {error.strerror}",
+            path=folder,
+            hint="It must be a folder that this user can read; without hooks, take it away.",
+        ) from error
     return sorted(n for n in found if _NAME.fullmatch(n) and not n.endswith(_LEFT_OVER))
 
 

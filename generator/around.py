@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os.path import lexists
 from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING
@@ -65,11 +66,11 @@ def of_environment(
         tell: gets each event.
 
     Raises:
-        ConfigurationError: there are hooks for an event that there is not.
+        ConfigurationError: hooks would never be run; see `Hooks.check`.
     """
     told = environment.notify
     folder = environment.hooks.dir
-    hooked = folder is not None and (root / folder).is_dir()
+    hooked = folder is not None and lexists(root / folder)
     if not (told.webhook.enabled or told.mail.enabled or hooked):
         return None
     from generator import hooks

@@ -52,15 +52,30 @@ class Hooks:
     clock: Clock
 
     def check(self) -> None:
-        """Refuse a folder for an event that there is not: its programs would never be run.
+        """Refuse what would mean that hooks are never run.
 
         Raises:
-            ConfigurationError: there is one.
+            ConfigurationError: there is a folder for an event that there is not, an event's is no
+                folder, or that of all of them can't be read.
         """
         folder = self._folder()
-        if folder is None or not folder.is_dir():
+        if folder is None or not os.path.lexists(folder):
             return
-        for path in sorted(folder.iterdir()):
+        try:
+            found = sorted(folder.iterdir())
+        except OSError as error:
+            raise ConfigurationError(
+                f"the hooks can't be looked at: {error.strerror}",
+                path=folder,
+                hint="It must be a folder that this user can read; `hooks.dir: null` runs none.",
+            ) from error
+        for path in found:
+            if path.name in EVENTS and not path.is_dir():
+                raise ConfigurationError(
+                    "is no folder, and its hooks would never be run",
+                    path=path,
+                    hint=f"Hooks are executables in a folder of this name: {path.name}/10-name.",
+                )
             if path.is_dir() and path.name not in EVENTS and not path.name.startswith("."):
                 raise ConfigurationError(
                     f"there is no event {path.name!r}, and its hooks would never be run",
@@ -75,12 +90,16 @@ class Hooks:
             record: of the change, as it begins.
 
         Raises:
-            HardStop: one of them refuses it, or can't be run.
+            HardStop: one of them refuses it, can't be run, or can't even be looked for.
         """
         event = f"before-{record.kind}"
         if event not in EVENTS:
             return
-        for path in self._of(event):
+        try:
+            found = self._of(event)
+        except ConfigurationError as error:
+            raise HardStop(error.message, hint=f"{error.hint} Nothing was changed.") from error
+        for path in found:
             result = self._run(path, event, record)
             if not result.ok:
                 said = result.output.strip()
@@ -97,7 +116,12 @@ class Hooks:
             record: of the change, as it ended.
         """
         event = f"after-{record.kind}"
-        for path in self._of(event):
+        try:
+            found = self._of(event)
+        except ConfigurationError as error:
+            self.tell(Event("", "hook-failed", error.message))
+            return
+        for path in found:
             self._run(path, event, record)
 
     def _folder(self) -> Path | None:
@@ -107,7 +131,7 @@ class Hooks:
         folder = self._folder()
         if folder is None:
             return []
-        return [folder / event / name for name in hooks.names(folder / event)]
+        return [folder / event / name for name in hooks.listed(folder / event)]
 
     def _run(self, path: Path, event: str, record: Release) -> hooks.Result:
         limit_s = seconds(self.settings.timeout)
@@ -154,7 +178,7 @@ def of_project(settings: Settings, root: Path, tell: Callable[[Event], None]) ->
     """Return the hooks of a project, with this process's environment and clock.
 
     Raises:
-        ConfigurationError: there are hooks for an event that there is not.
+        ConfigurationError: hooks would never be run; see `Hooks.check`.
     """
     found = Hooks(settings, root, tell, os.environ, SystemClock())
     found.check()

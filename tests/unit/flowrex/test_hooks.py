@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from flowrex import hooks
+from flowrex.errors import ConfigurationError
 
 DOCUMENT = {"event": "x", "reason": "orders\0 doubled; rm -rf $HOME"}
 ENVIRON = hooks.environ({"FLOWREX_REASON": "orders\0 doubled; rm -rf $HOME"})
@@ -41,6 +44,31 @@ def test_they_are_run_in_the_order_of_their_names_without_leftovers(folder: Path
 
 def test_a_folder_that_is_not_there_has_none(tmp_path: Path) -> None:
     assert hooks.names(tmp_path / "none") == []
+    assert hooks.listed(tmp_path / "none") == []
+
+
+def test_one_that_can_not_be_looked_at_is_not_taken_for_one_without_hooks(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("#!/bin/sh")
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    for name in ("file", "link"):
+        with pytest.raises(ConfigurationError, match=f"{name}: its hooks can't be looked at"):
+            hooks.listed(tmp_path / name)
+        assert hooks.names(tmp_path / name) == []
+        assert name in caplog.records[-1].reason  # type: ignore[attr-defined]
+
+
+def test_one_that_can_not_be_read_is_not_taken_for_one_without_hooks(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "iterdir", _forbidden)
+    with pytest.raises(ConfigurationError, match="Permission denied"):
+        hooks.listed(folder)
+
+
+def _forbidden(_: Path) -> Iterator[Path]:
+    raise PermissionError(errno.EACCES, "Permission denied")  # root, too, reads any folder
 
 
 def test_it_is_told_on_standard_input_and_in_its_environment(folder: Path) -> None:

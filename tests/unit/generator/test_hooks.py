@@ -148,6 +148,28 @@ def test_a_folder_for_an_event_that_there_is_not_is_a_mistake(project: Project) 
     assert "after-run" in (caught.value.hint or "")
 
 
+def test_an_event_that_is_no_folder_is_a_mistake_and_lets_nothing_begin(project: Project) -> None:
+    (project.root / "hooks").mkdir()
+    (project.root / "hooks" / "README").write_text("no event")
+    project.hooks().check()
+    for name in ("before-run", "after-run"):
+        (project.root / "hooks" / name).write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(ConfigurationError, match=r"hooks/after-run: is no folder"):
+        project.hooks().check()
+    with pytest.raises(HardStop, match=r"hooks/before-run: its hooks can't be looked at") as caught:
+        project.hooks().before(RECORD)
+    assert "Nothing was changed" in (caught.value.hint or "")
+    project.hooks().after(RECORD)
+    assert [event.what for event in project.told] == ["hook-failed"]
+    assert "after-run" in project.told[0].text
+
+
+def test_hooks_that_are_no_folder_are_a_mistake(project: Project) -> None:
+    (project.root / "hooks").write_text("")
+    with pytest.raises(ConfigurationError, match="hooks: the hooks can't be looked at"):
+        project.hooks().check()
+
+
 def test_every_event_may_have_hooks(project: Project) -> None:
     for event in EVENTS:
         project.hook(event, "a", "true")

@@ -1,0 +1,21 @@
+"""What is done around a change: whether there is anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flowrex.errors import ConfigurationError
+from generator import around
+from generator.environment import Environment
+
+
+def test_without_hooks_and_channels_there_is_nothing(dev: Environment, tmp_path: Path) -> None:
+    assert around.of_environment(dev, tmp_path, lambda _: None) is None
+
+
+def test_hooks_that_are_no_folder_are_not_taken_for_none(dev: Environment, tmp_path: Path) -> None:
+    (tmp_path / "hooks").write_text("")
+    with pytest.raises(ConfigurationError, match="hooks: the hooks can't be looked at"):
+        around.of_environment(dev, tmp_path, lambda _: None)
