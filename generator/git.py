@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,21 +11,27 @@ from pathlib import Path
 def revision(root: Path, paths: Iterable[str]) -> str | None:
     """Return the commit of some of a project's files, `+changes` where they differ from it.
 
+    Where git can't tell whether they differ, it is `+unknown`: what is unknown is not clean.
+
     Args:
         root: the project; None is the answer where git does not know it.
         paths: the files and folders that count.
     """
-    commit = _git(root, "rev-parse", "HEAD")
+    commit = (_git(root, "rev-parse", "HEAD") or "").strip()
     if not commit:
         return None
-    return f"{commit}+changes" if _git(root, "status", "--porcelain", "--", *paths) else commit
+    differing = _git(root, "status", "--porcelain", "--", *paths)
+    if differing is None:
+        return f"{commit}+unknown"
+    return f"{commit}+changes" if differing else commit
 
 
 def files(root: Path) -> list[str] | None:
     """Return the project's files that git keeps and that are there, relative to the project.
 
     Args:
-        root: the project; None is the answer where git does not know it.
+        root: the project; None is the answer where git does not know it, or can't read it. A name
+            that is no UTF-8 has its bytes as Python's surrogates, as `os.fsdecode` gives them.
     """
     listed = _git(root, "ls-files", "-z")
     if listed is None:
@@ -35,7 +42,7 @@ def files(root: Path) -> list[str] | None:
 def _git(root: Path, *arguments: str) -> str | None:
     command = ("git", "-C", str(root), *arguments)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
+        done = subprocess.run(command, capture_output=True, check=False)
+    except OSError:
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return os.fsdecode(done.stdout) if done.returncode == 0 else None

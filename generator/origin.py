@@ -18,7 +18,8 @@ class Origin:
 
     Attributes:
         reason: why, in the words of the person.
-        revision: the project's commit, `+changes` where files differ from it; None outside git.
+        revision: the project's commit, `+changes` where files differ from it,
+            `+unknown` where git can't tell; None outside git.
         schema: how far its migrations bring the database; None where that is not asked.
     """
 

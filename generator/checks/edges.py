@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from collections.abc import Sequence
@@ -113,14 +114,18 @@ def secrets(root: Path) -> list[str]:
 
     files = git.files(root)
     if files is None:
-        raise ConfigurationError("is no git repository", path=root)
+        raise ConfigurationError("is no git repository that can be read", path=root)
     chosen = {
         "plugins_used": [{"name": name} for name in _PLUGINS],
         "filters_used": [{"path": path} for path in _FILTERS],
     }
     with transient_settings(chosen):
         return [
-            f"{name}:{found.line_number}: {found.type}"
+            f"{_printable(name)}:{found.line_number}: {found.type}"
             for name in files
             for found in scan_file(str(root / name))
         ]
+
+
+def _printable(name: str) -> str:
+    return os.fsencode(name).decode(errors="backslashreplace")

@@ -69,8 +69,9 @@ class Ground:
         nomad: where they run.
         consul: where they are registered, and the evidence is.
         now: the time, with its zone.
-        revision: returns the project's commit, `+changes` where files differ from it, or None
-            outside git; it reads the whole project, which few ask for.
+        revision: returns the project's commit, `+changes` where files differ from it,
+            `+unknown` where git can't tell, or None outside git; it reads the whole project, which
+            few ask for.
         fetch: returns the JSON document at a URL, or raises `ServerUnreachable`.
         certificate: returns the certificate of a host and port after its chain was checked, or
             raises `ServerUnreachable` or `HardStop`, which says what is wrong with it.

@@ -60,6 +60,11 @@ def tests(
             "the project is no git repository, so that it has no commit",
             hint="Name what was tested: --revision COMMIT",
         )
+    if tested.endswith("+unknown"):
+        raise UsageError(
+            f"git can't tell whether files differ from the commit {tested.partition('+')[0][:12]}",
+            hint="See why: git status",
+        )
     if "+" in tested:
         raise UsageError(
             f"files differ from the commit {tested.partition('+')[0][:12]}; the tests were of "

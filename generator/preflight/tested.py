@@ -14,6 +14,11 @@ def look(ground: Ground) -> Finding:
     if revision is None:
         return failed("The project is no git repository, so that no test result is of it")
     commit, _, changes = revision.partition("+")
+    if changes == "unknown":
+        return failed(
+            f"Git can't tell whether files differ from the commit {commit[:12]}",
+            hint="See why: git status",
+        )
     if changes:
         return failed(
             f"Files differ from the commit {commit[:12]}, so that no test result is of them",

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from generator.git import revision
+from generator.git import files, revision
 
 
 @pytest.fixture
@@ -34,3 +35,20 @@ def test_outside_a_work_tree_there_is_none(tmp_path: Path, monkeypatch: pytest.M
     assert revision(tmp_path, ["jobs"]) is None
     monkeypatch.setenv("PATH", str(tmp_path))
     assert revision(tmp_path, ["jobs"]) is None, "without git"
+
+
+def test_what_git_can_not_tell_is_not_taken_for_clean(project: Path) -> None:
+    commit = revision(project, ["jobs"])
+    (project / "jobs" / "a").write_text("2")
+    (project / ".git" / "index").write_bytes(b"no index")
+    assert revision(project, ["jobs"]) == f"{commit}+unknown"
+    assert files(project) is None
+
+
+def test_names_are_any_bytes(project: Path) -> None:
+    name = os.fsdecode(b" \xff\n")
+    (project / name).write_text("1")
+    subprocess.run(("git", "config", "core.quotePath", "false"), cwd=project, check=True)
+    assert str(revision(project, ["."])).endswith("+changes")
+    subprocess.run(("git", "add", "."), cwd=project, check=True)
+    assert sorted(files(project) or []) == [name, "jobs/a"]

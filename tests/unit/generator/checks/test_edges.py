@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import subprocess
 from pathlib import Path
@@ -38,6 +39,11 @@ class TestSecrets:
         root = self.repository(tmp_path, settings="quiet\n")
         (root / "later").write_text("key = '" + "AKIA" + "QWERTYUIOPASDFGH'\n")
         assert edges.secrets(root) == []
+
+    def test_a_name_that_is_no_text_is_shown_all_the_same(self, tmp_path: Path) -> None:
+        key = "AKIA" + "QWERTYUIOPASDFGH"
+        root = self.repository(tmp_path, **{os.fsdecode(b"a\xff"): f"key = '{key}'\n"})
+        assert edges.secrets(root) == [r"a\xff:1: AWS Access Key"]
 
     def test_outside_git_nothing_is_known(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="is no git repository"):

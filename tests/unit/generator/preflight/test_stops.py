@@ -80,6 +80,11 @@ class TestTests:
         world.revision = f"{COMMIT}+changes"
         assert not world.look(tested.look).passed
 
+    def test_where_git_can_not_tell_there_is_no_proof(self, world: World) -> None:
+        world.revision = f"{COMMIT}+unknown"
+        found = world.look(tested.look)
+        assert (found.passed, found.hint) == (False, "See why: git status")
+
     def test_outside_git_there_is_no_proof(self, world: World) -> None:
         world.revision = None
         assert not world.look(tested.look).passed
