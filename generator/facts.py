@@ -143,9 +143,7 @@ def collect_logs(nomad: NomadClient, facts: Facts, *, at_most: int = 1) -> None:
                 except ServerUnreachable:
                     continue
                 if text.strip():
-                    lines = text.strip().splitlines()[-_LOG_LINES:]
-                    facts.logs[(allocation.id, task)] = tuple(
-                        mask.line(line)[:_LOG_WIDTH] for line in lines
-                    )
+                    lines = mask.lines(text.strip())[-_LOG_LINES:]
+                    facts.logs[(allocation.id, task)] = tuple(one[:_LOG_WIDTH] for one in lines)
                     facts.streams[allocation.id] = stream
                     break

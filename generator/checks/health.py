@@ -40,4 +40,4 @@ def look(ground: Ground) -> Finding:
 
 
 def _said(output: str) -> str:
-    return mask.shapes(output.strip()[:_OUTPUT]) or "it says nothing"
+    return mask.shapes(output.strip())[:_OUTPUT] or "it says nothing"

@@ -70,6 +70,15 @@ def test_the_last_lines_of_what_failed_are_kept_without_secrets() -> None:
     assert kept == (*(f"line {number}" for number in range(11, 20)), "password=***")
 
 
+def test_a_key_in_a_log_is_left_out_with_its_body() -> None:
+    nomad, found = FakeNomad(), facts("backend")
+    body = "\n".join("MIIE" + "x" * 60 for _ in range(5))
+    key = f"-----BEGIN RSA {'PRIVATE'} KEY-----\n{body}\n-----END RSA {'PRIVATE'} KEY-----"
+    nomad.logs[("backend", "stderr")] = f"loaded\n{key}\ndone\n"
+    collect_logs(cast(NomadClient, nomad), found)
+    assert list(found.logs.values()) == [("loaded", "***", "done")]
+
+
 def test_a_task_that_writes_to_standard_output_only_is_read_there() -> None:
     nomad, found = FakeNomad(), facts("backend")
     nomad.logs[("backend", "stdout")] = "here\n"

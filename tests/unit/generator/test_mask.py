@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from detect_secrets.settings import get_plugins, transient_settings
 
 from generator import mask
+from generator.checks import edges
 
 
 @pytest.mark.parametrize(
@@ -55,6 +57,9 @@ def test_a_secret_that_begins_like_a_place_is_none(secret: str) -> None:
         ("url = postgres://app:hunter2@db/flowrex", "url = postgres://app:***@db/flowrex"),
         ("X-Vault: hvs.CAESIabcdefgh123", "X-Vault: ***"),
         ("id AKIAABCDEFGHIJKLMNOP", "id ***"),
+        ("Authorization: Bearer 7f3c-abcdef", "Authorization: Bearer ***"),
+        ("authorization: basic dXNlcjpwYXNzMQ==", "authorization: basic ***"),
+        ("posting to hooks.slack.com/services/T0/B0/x", "posting to ***"),
     ],
 )
 def test_a_line_keeps_everything_but_the_secret(text: str, shown: str) -> None:
@@ -62,5 +67,65 @@ def test_a_line_keeps_everything_but_the_secret(text: str, shown: str) -> None:
 
 
 def test_a_private_key_is_hidden_whole_even_when_it_is_cut_off() -> None:
-    head = "-----BEGIN " + "PRIVATE KEY-----"
+    head, end = "-----BEGIN " + "PRIVATE KEY-----", "-----END " + "PRIVATE KEY-----"
     assert mask.shapes(f"a\n{head}\nMIIE\nabc") == "a\n***"
+    assert mask.shapes(f"abc\nxyz=\n{end}\nb") == "***\nb"
+    assert mask.lines(f"a=1\n{head}\nMIIE\n{end}\npassword=x") == ["a=1", "***", "password=***"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no Bearer authentication",
+        'Bearer error_description="old"',
+        "Basic understanding",
+        "sk-learn",
+        "task-1",
+        "npm_config_cache",
+    ],
+)
+def test_words_are_no_tokens(text: str) -> None:
+    assert mask.shapes(text) == text
+
+
+# As the services give them; written in two parts, since the stop `secrets` reads this file, too.
+TOKENS = {
+    "AWSKeyDetector": ("ASIA", "QWERTYUIOPASDFGH"),
+    "AzureStorageKeyDetector": ("AccountKey=", "a1" * 43 + "=="),
+    "BasicAuthDetector": ("https://app:", "hunter2@host"),
+    "DiscordBotTokenDetector": ("MTk4NjIyNDgzNDcxOTI1MjQ4", ".Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"),
+    "GitHubTokenDetector": ("ghp_", "wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx"),
+    "GitLabTokenDetector": ("glpat-", "hellOworld380_testin"),
+    "JwtTokenDetector": ("eyJhbGciOiJIUzI1NiJ9", ".eyJzdWIiOiIxMjM0In0.dGVzdHRlc3R0ZXN0"),
+    "MailchimpDetector": ("343ea45721923ed956e2b38c31db76aa", "-us30"),
+    "NpmDetector": ("//registry.npmjs.org/:_authToken=", "npm_" + "a1" * 18),
+    "OpenAIDetector": ("sk-Xi8tcNiHV9awbCcvilTe", "T3BlbkFJ3UDnpdEwNNm6wVBpYM0o"),
+    "PrivateKeyDetector": ("-----BEGIN RSA ", "PRIVATE KEY-----"),
+    "PypiTokenDetector": ("pypi-", "AgEIcHlwaS5vcmc" + "a1" * 40),
+    "SendGridDetector": (
+        "SG.ngeVfQFYQlKU0ufo8x5d1A",
+        ".TwL2iGABf9DHoTf-09kqeF8tAmbihYzrnopKc-1s5cr",
+    ),
+    "SlackDetector": ("xoxb-", "34532454-e039d02840a0b9379c"),
+    "SquareOAuthDetector": ("sq0csp-", "ABCDEFGHIJK_LMNOPQRSTUVWXYZ-0123456789abcde"),
+    "StripeDetector": ("sk_live_", "ReTllpYQYfIZu2Jnf2lAPFjD"),
+    "TelegramBotTokenDetector": ("110201543:", "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw-"),
+    "TwilioKeyDetector": ("SK", "a1b2" * 8),
+}
+# Of letters alone, or told by the name before it.
+BY_NAME = {"ArtifactoryDetector", "CloudantDetector"}
+
+
+@pytest.mark.parametrize("parts", TOKENS.values(), ids=TOKENS)
+def test_what_the_stop_knows_in_a_file_is_known_everywhere(parts: tuple[str, str]) -> None:
+    text = "".join(parts)
+    assert mask.shapes(f"it says {text} and no more") != f"it says {text} and no more"
+    assert parts[1] not in mask.shapes(f"it says {text} and no more")
+
+
+def test_no_shape_of_the_stop_is_forgotten() -> None:
+    assert set(edges._PLUGINS) == set(TOKENS) | BY_NAME
+    for name, parts in TOKENS.items():
+        with transient_settings({"plugins_used": [{"name": name}]}):
+            (plugin,) = get_plugins()
+            assert list(plugin.analyze_string("".join(parts))), name
