@@ -50,6 +50,10 @@ def _judged(check: Check, ground: Ground, *, overridden: bool) -> Looked:
     except FlowrexError as error:
         unknown: Verdict = "overridden" if overridden else "unknown"
         return Looked(check, unknown, f"It can't be told: {error.message}", (), error.hint)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        # Somebody's answer is not built as it should be: not all of it is read by a schema.
+        text = f"It can't be told: what was answered is odd ({type(error).__name__}: {error})"
+        return Looked(check, "overridden" if overridden else "unknown", text)
     if found.passed:
         return Looked(check, "passed", found.text, found.evidence)
     verdict: Verdict = "overridden" if overridden else "failed"

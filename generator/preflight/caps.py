@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flowrex.errors import ServerRefused
 from generator.checks.model import Finding, Ground, failed, passed
 
 SERVICE = "backend"
@@ -19,13 +23,14 @@ def look(ground: Ground) -> Finding:
     seen: list[str] = []
     for one in instances:
         where = f"{one.address}:{one.port}"
-        document = ground.fetch(f"http://{where}{PATH}")
-        for cap in document["caps"]:
+        caps = _caps(ground.fetch(f"http://{where}{PATH}"), where)
+        for cap in caps:
             line = (
-                f"{where}: {cap['name']}: {cap['code']} in code, {cap['database']} in the database"
+                f"{where}: {cap.get('name')}: {cap.get('code')} in code, "
+                f"{cap.get('database')} in the database"
             )
-            (seen if cap["enforced"] is True else wrong).append(line)
-        if not document["caps"]:
+            (seen if cap.get("enforced") is True else wrong).append(line)
+        if not caps:
             wrong.append(f"{where}: it names no cap")
     if wrong:
         return failed(
@@ -34,3 +39,13 @@ def look(ground: Ground) -> Finding:
             f"{ground.environment.name} --reason 'a cap does not hold'",
         )  # fmt: skip
     return passed(f"The caps hold in {len(instances)} instances and in the database", *seen)
+
+
+def _caps(document: object, where: str) -> Sequence[Mapping[str, Any]]:
+    caps = document.get("caps") if isinstance(document, dict) else None
+    if not isinstance(caps, list) or not all(isinstance(cap, dict) for cap in caps):
+        raise ServerRefused(
+            f"{where}{PATH} answers what names no caps",
+            hint="It is the backend's page: see what is registered there as the backend.",
+        )
+    return caps

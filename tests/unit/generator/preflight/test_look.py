@@ -48,6 +48,17 @@ def test_what_cant_be_told_stops(world: World) -> None:
         refuse("prod", look(world.ground()))
 
 
+@pytest.mark.parametrize("data", [{"activeTargets": [{}]}, {"activeTargets": None}, None])
+def test_an_odd_answer_is_unknown_and_breaks_nothing(world: World, data: object) -> None:
+    targets = next(url for url in world.pages if url.endswith("/targets"))
+    world.pages[targets] = {"status": "success", "data": data}
+    looked = {one.check.name: one for one in look(world.ground())}
+    assert looked["monitoring"].verdict == "unknown"
+    assert looked["monitoring"].text.startswith("It can't be told: what was answered is odd")
+    assert looked["caps"].verdict == "passed"
+    assert verdicts(world, "monitoring")["monitoring"] == "overridden"
+
+
 def test_what_is_off_is_not_looked_at(world: World) -> None:
     world.pages.clear()
     world.environment = replace(

@@ -315,6 +315,18 @@ class TestCaps:
         world.pages[LIMITS] = {"caps": []}
         assert not world.look(caps.look).passed
 
+    @pytest.mark.parametrize("page", [{}, [], None, {"caps": None}, {"caps": ["order_cap"]}])
+    def test_an_instance_that_answers_something_else_is_unknown(
+        self, world: World, page: object
+    ) -> None:
+        world.pages[LIMITS] = page
+        with pytest.raises(ServerRefused, match="names no caps"):
+            world.look(caps.look)
+
+    def test_a_cap_that_does_not_say_that_it_holds_does_not(self, world: World) -> None:
+        world.pages[LIMITS] = {"caps": [{"name": "order_cap"}]}
+        assert not world.look(caps.look).passed
+
     def test_an_instance_that_does_not_answer_is_unknown(self, world: World) -> None:
         world.consul.instances["backend"].append(ServiceInstance("b-2", "10.0.0.2", 80, (), "n1"))
         with pytest.raises(ServerUnreachable):
