@@ -24,6 +24,8 @@ Kind = Literal["tests", "vulnerabilities"]
 T = TypeVar("T", bound="Tests | Vulnerabilities")
 
 _KEPT = 50
+# A suite's sums, and the elements that each is the sum of.
+_ELEMENTS = {"tests": "testcase", "failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Vulnerabilities:
 def tests_of(paths: Iterable[Path], revision: str) -> Tests:
     """Add up reports in JUnit's XML, as pytest writes them with `--junitxml`.
 
+    A suite's sums count, and so do its elements, where these are more: some write no sums.
+
     Args:
         paths: the files.
         revision: the commit that was tested.
@@ -81,16 +85,14 @@ def tests_of(paths: Iterable[Path], revision: str) -> Tests:
     Raises:
         ConfigurationError: a file is no such report, or they hold no test.
     """
-    counts = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
+    counts = dict.fromkeys(_ELEMENTS, 0)
     for path in paths:
         for suite in _suites(path):
-            for name in counts:
-                try:
-                    counts[name] += int(suite.get(name, "0"))
-                except ValueError as error:
-                    raise ConfigurationError(
-                        f"{name} is {suite.get(name)!r}; expected a number", path=path
-                    ) from error
+            for name, element in _ELEMENTS.items():
+                said = suite.get(name, "0")
+                if not (said.isascii() and said.isdecimal()):
+                    raise ConfigurationError(f"{name} is {said!r}; expected a number", path=path)
+                counts[name] += max(int(said), sum(1 for _ in suite.iter(element)))
     if not counts["tests"]:
         raise ConfigurationError(
             "the reports hold no test", hint="Run them with `pytest --junitxml=FILE`."

@@ -16,6 +16,18 @@ def look(ground: Ground) -> Finding:
     """Ask every instance of the backend what it and its database allow at most."""
     instances = ground.consul.services(SERVICE, passing_only=False)
     if not instances:
+        running = [
+            one.short_id
+            for one in ground.nomad.allocations.of_job(SERVICE)
+            if one.client_status == "running"
+        ]
+        if running:
+            return failed(
+                "The backend runs and can't be asked: none of it is registered in Consul",
+                *running,
+                hint=f"flowrexctl status {ground.environment.name}; it registers itself again "
+                f"after: nomad job restart {SERVICE}",
+            )
         return passed(
             "No backend runs yet; the migrations put the caps into the database before the first"
         )

@@ -31,4 +31,6 @@ def look(ground: Ground) -> Finding:
     bad = found.failures + found.errors
     if bad:
         return failed(f"{bad} of {text} did not pass", hint="Correct them.")
+    if found.tests <= found.skipped:
+        return failed(f"None of {text} was run: {found.skipped} were left out", hint=hint)
     return passed(text, f"{found.skipped} were left out")

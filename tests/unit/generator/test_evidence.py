@@ -43,11 +43,21 @@ class TestTests:
             ("<testsuites/>", "hold no test"),
             ('<testsuite tests="many"/>', "tests is 'many'"),
             ('<testsuite tests="0"/>', "hold no test"),
+            ('<testsuite tests="2" failures="-2"/>', "failures is '-2'"),
         ],
     )
     def test_what_is_no_report_is_refused(self, tmp_path: Path, text: str, word: str) -> None:
         with pytest.raises(ConfigurationError, match=word):
             evidence.tests_of([write(tmp_path, "a.xml", text)], "abc")
+
+    def test_what_has_no_sums_is_counted(self, tmp_path: Path) -> None:
+        text = """<testsuites><testsuite tests="1">
+            <testcase name="a"><failure/></testcase>
+            <testsuite><testcase name="b"><error/></testcase></testsuite>
+            <testcase name="c"><skipped/></testcase>
+        </testsuite></testsuites>"""
+        found = evidence.tests_of([write(tmp_path, "a.xml", text)], "abc")
+        assert (found.tests, found.failures, found.errors, found.skipped) == (3, 1, 1, 1)
 
     def test_pytests_own_report_is_read(self, tmp_path: Path) -> None:
         test = write(tmp_path, "test_it.py", "def test_good(): pass\ndef test_bad(): assert 0\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
@@ -11,7 +12,14 @@ import pytest
 
 from flowrex import keys
 from flowrex.consul import ServiceInstance
-from flowrex.errors import ConfigurationError, HardStop, ServerRefused, ServerUnreachable
+from flowrex.errors import (
+    ConfigurationError,
+    HardStop,
+    NotFound,
+    PermissionRefused,
+    ServerRefused,
+    ServerUnreachable,
+)
 from generator import audited, evidence
 from generator.audited import Lock
 from generator.checks import backups, certificates, health, monitoring
@@ -19,17 +27,20 @@ from generator.checks.model import Certificate
 from generator.preflight import caps, exposed, limits, rehearsal, tested, vulnerabilities
 from generator.preflight.stops import STOPS
 from generator.render import RenderedJob
+from generator.render.catalog import JOBS
 from tests.unit.generator.checks.world import (
     COMMIT,
     HCL,
     LOCKS,
     NOW,
+    ROOT,
     World,
     answer,
     at,
     cap,
     sha_of_lock,
 )
+from tests.unit.generator.rolling import spec
 
 LIMITS = "http://10.0.0.1:80/api/v1/limits"
 TARGETS = "http://10.0.0.9:9090/api/v1/targets"
@@ -93,6 +104,11 @@ class TestTests:
     def test_a_test_that_did_not_pass_stops(self, world: World, failures: int, errors: int) -> None:
         world.prove(evidence.Tests(COMMIT, at(0), "ci@here", 100, failures, errors, 0))
         assert world.look(tested.look).text.startswith("1 of 100 tests")
+
+    def test_tests_that_were_all_left_out_are_no_proof(self, world: World) -> None:
+        world.prove(evidence.Tests(COMMIT, at(0), "ci@here", 100, 0, 0, 100))
+        found = world.look(tested.look)
+        assert (found.passed, found.text[:16]) == (False, "None of 100 test")
 
 
 class TestVulnerabilities:
@@ -251,8 +267,69 @@ class TestSecrets:
         assert "backend: stderr of" in found.evidence[0]
         assert "hvs." not in str(found)
 
+    def test_the_log_of_one_that_has_ended_counts(self, world: World) -> None:
+        world.nomad.jobs.stop("backend")
+        assert not any(one.live for one in world.nomad.allocations.of_job("backend"))
+        world.nomad.logs["backend", "stdout"] = "token hvs.CAESIabcdefgh123\n"
+        found = world.look(exposed.look)
+        assert "backend: stdout of" in found.evidence[0]
+        assert "nomad system gc" in (found.hint or "")
+
+    def test_the_log_of_a_start_by_schedule_counts(self, world: World) -> None:
+        job = spec("retention", kind="batch") | {"Periodic": {"Spec": "@daily", "Enabled": True}}
+        world.nomad.jobs.register(job, expected_index=0)
+        world.nomad.start_periodic("retention")
+        world.jobs = (RenderedJob("retention", "batch", HCL, "0" * 64),)
+        world.nomad.logs["retention", "stdout"] = "token hvs.CAESIabcdefgh123\n"
+        assert "retention/periodic-" in world.look(exposed.look).evidence[0]
+
+    @pytest.mark.parametrize("error", [NotFound("gone"), ServerRefused("No path to node")])
+    def test_a_log_that_is_gone_with_its_allocation_is_told_of(
+        self, world: World, error: Exception, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def tail(*_: object, **__: object) -> str:
+            raise error
+
+        monkeypatch.setattr(world.nomad.allocations, "tail", tail)
+        if not isinstance(error, NotFound):
+            with pytest.raises(ServerRefused):
+                world.look(exposed.look)
+        world.nomad.jobs.stop("backend")
+        found = world.look(exposed.look)
+        assert found.passed
+        assert found.evidence == ("4 logs of allocations that have ended are not there any more",)
+
+    def test_a_log_that_may_not_be_read_is_unknown(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def tail(*_: object, **__: object) -> str:
+            raise PermissionRefused("no")
+
+        monkeypatch.setattr(world.nomad.allocations, "tail", tail)
+        world.nomad.jobs.stop("backend")
+        with pytest.raises(PermissionRefused):
+            world.look(exposed.look)
+
 
 class TestMonitoring:
+    def test_a_deployed_job_without_a_target_that_is_up_stops(self, world: World) -> None:
+        itself = {"labels": {"job": "prometheus", "instance": "10.0.0.9:9090"}, "health": "up"}
+        world.pages[TARGETS] = answer(activeTargets=[itself])
+        found = world.look(monitoring.look)
+        assert found.evidence == (
+            "backend is deployed, and Prometheus sees no target 'backend' that is up",
+        )
+        world.nomad.jobs.stop("backend")
+        assert world.look(monitoring.look).passed
+
+    def test_every_job_with_metrics_is_known(self) -> None:
+        template = (ROOT / "consul-templates" / "prometheus-targets.yml.ctmpl").read_text()
+        found = re.findall(r'"job" sprig_list "([a-z-]+)" "([a-z-]+)"', template)
+        pairs = {name: label for label, name in found}
+        assert pairs.pop("flowrex-agent") == "agent"
+        assert pairs == monitoring.LABELS
+        assert set(monitoring.LABELS) <= {job.name for job in JOBS}
+
     @pytest.mark.parametrize(
         ("path", "page", "word"),
         [
@@ -334,7 +411,14 @@ class TestCaps:
 
     def test_before_the_first_backend_there_is_none_to_ask(self, world: World) -> None:
         world.consul.instances["backend"] = []
-        assert world.look(caps.look).passed
+        world.nomad.jobs.stop("backend")
+        assert world.look(caps.look).text.startswith("No backend runs yet")
+
+    def test_a_backend_that_runs_and_is_registered_nowhere_stops(self, world: World) -> None:
+        world.consul.instances["backend"] = []
+        found = world.look(caps.look)
+        assert (found.passed, len(found.evidence)) == (False, 2)
+        assert "none of it is registered in Consul" in found.text
 
 
 def test_a_record_of_evidence_is_json(world: World) -> None:
