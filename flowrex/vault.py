@@ -16,6 +16,7 @@ import hvac
 import hvac.exceptions
 import requests
 
+from flowrex.address import split
 from flowrex.errors import (
     ConfigurationError,
     FlowrexError,
@@ -86,8 +87,8 @@ class VaultClient:
         Raises:
             ConfigurationError: the address is none.
         """
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        parts = split(address)
+        if parts is None or parts.hostname is None:
             raise ConfigurationError(
                 f"{address!r} is no address of a Vault",
                 hint="Write it as http://HOST:PORT or https://HOST:PORT in servers.vault.",

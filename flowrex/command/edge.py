@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
 
 from flowrex.command import output
 from flowrex.command.verbs import INTERRUPTED
-from flowrex.errors import Declined, FlowrexError, UsageError
+from flowrex.errors import ConfigurationError, Declined, FlowrexError, UsageError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def run(
@@ -37,7 +41,8 @@ def run(
     except FlowrexError as error:
         sys.exit(_report(error, as_json=as_json))
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):  # standard error takes nothing
+            error.show()
         if as_json:
             usage = UsageError(error.format_message())
             usage.exit_status = error.exit_code
@@ -50,6 +55,12 @@ def run(
             click.echo(err=True)  # the terminal has put ^C on the line
         sys.exit(_report(interrupted, as_json=as_json))
     except Exception as bug:
+        if isinstance(bug, OSError) and bug.errno in _FULL:
+            # Wherever it was written: of the help of a verb, too.
+            place = f"{bug.filename}: " if bug.filename else ""
+            full = FlowrexError(f"{place}can't be written: {bug.strerror}", hint="Make room there.")
+            full.exit_status = ConfigurationError.exit_status if bug_status == 1 else bug_status
+            sys.exit(_report(full, as_json=as_json))
         if os.environ.get("FLOWREX_DEBUG"):
             raise
         report = _as_bug(bug, program)
@@ -66,9 +77,7 @@ def _as_bug(bug: Exception, program: str) -> FlowrexError:
 
 
 def _report(error: FlowrexError, *, as_json: bool) -> int:
-    if as_json:
-        click.echo(json.dumps(error.as_document(), indent=2))
-    else:
+    if not (as_json and _printed(error)):
         # Whoever said no knows why, and nothing went wrong.
         said_no = isinstance(error, Declined)
         label = "" if said_no else click.style("error: ", fg="red", bold=True)
@@ -79,3 +88,12 @@ def _report(error: FlowrexError, *, as_json: bool) -> int:
         if error.hint:
             output.say(error.hint)
     return error.exit_status
+
+
+def _printed(error: FlowrexError) -> bool:
+    """Print an error's document, and tell whether it could be; if not, people are told instead."""
+    try:
+        output.show(json.dumps(error.as_document(), indent=2))
+    except (ConfigurationError, OSError):
+        return False
+    return True

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import consul
 
+from flowrex.address import split
 from flowrex.consul.model import KVEntry, ServiceCheck, ServiceInstance
 from flowrex.consul.transport import json_of, mapped, next_index
 from flowrex.errors import ConfigurationError
@@ -48,8 +48,8 @@ class ConsulClient:
         Raises:
             ConfigurationError: the address is none.
         """
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        parts = split(address)
+        if parts is None or parts.hostname is None:
             raise ConfigurationError(
                 f"{address!r} is no address of a Consul agent",
                 hint="Write it as http://HOST:PORT or https://HOST:PORT in servers.consul.",

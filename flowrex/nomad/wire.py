@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from flowrex.address import split
 from flowrex.errors import (
     ConfigurationError,
     NotFound,
@@ -68,8 +69,8 @@ class Wire:
         Raises:
             ConfigurationError: the address is none, or the file of authorities can't be read.
         """
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        parts = split(address)
+        if parts is None or parts.hostname is None:
             raise ConfigurationError(
                 f"{address!r} is no address of a Nomad",
                 hint="Write it as http://HOST:PORT or https://HOST:PORT in servers.nomad.",
@@ -260,10 +261,18 @@ def _proxy(scheme: str, host: str, environ: Mapping[str, str]) -> tuple[str, int
     # Imported only where a proxy is meant: it takes longer than the rest of this module.
     from urllib.request import proxy_bypass
 
-    parts = urlsplit(address if "//" in address else f"//{address}")
+    try:
+        parts = urlsplit(address if "//" in address else f"//{address}")
+        port = parts.port or 80
+    except ValueError:
+        # Not shown: it may have a password in it.
+        raise ConfigurationError(
+            f"the proxy that is named for {scheme} has no address that there can be",
+            hint=f"Correct {scheme}_proxy or all_proxy of the environment.",
+        ) from None
     if parts.hostname is None or proxy_bypass(host, named):
         return None
-    return parts.hostname, parts.port or 80
+    return parts.hostname, port
 
 
 def _checked(headers: Mapping[str, str]) -> dict[str, str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
+from flowrex.address import split
 from flowrex.errors import ConfigurationError, ServerRefused, ServerUnreachable
 from flowrex.notify.message import Message
 from flowrex.secret import Secret
@@ -62,11 +61,11 @@ def send(message: Message, address: Secret, *, timeout_s: float) -> None:
 
 
 def _host(address: Secret) -> str:
-    parts = urlsplit(address.reveal())
-    host = parts.hostname or ""
-    if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
+    parts = split(address.reveal().strip())
+    host = (parts.hostname if parts else None) or ""
+    if parts is None or not (parts.scheme == "https" or host in _LOOPBACK):
         raise ConfigurationError(
-            "the webhook's address does not begin with https://",
+            "the webhook's address is none that begins with https://",
             hint="Put one that does where the secret is kept.",
         )
     return host

@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import requests
 import urllib3
@@ -19,6 +19,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from flowrex.address import split
 from flowrex.errors import ConfigurationError, ServerRefused, ServerUnreachable, UsageError
 from flowrex.loopback import is_loopback
 from flowrex.s3.answers import Answer, refusal
@@ -68,8 +69,8 @@ class Transport:
             sleep: waits between attempts; tests give one that does not.
         """
         self.endpoint = endpoint.rstrip("/")
-        parts = urlsplit(self.endpoint)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        parts = split(self.endpoint)
+        if parts is None or parts.hostname is None:
             raise ConfigurationError(
                 f"the S3 endpoint is {endpoint!r}; expected a URL, for example http://127.0.0.1:7070"
             )

@@ -11,14 +11,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _complete_environment(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from pathlib import Path
-
     from flowrex.errors import FlowrexError
+    from generator.cli.context import project_root
     from generator.environment import names
-    from generator.project import find_root
 
     try:
-        known = names(find_root(Path.cwd()))
+        known = names(project_root())
     except FlowrexError:
         return []
     return [name for name in known if name.startswith(incomplete)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from flowrex import address
 from flowrex.settings.checks import some_time
 from flowrex.settings.declare import Duration, setting
 from generator.environment.batch import Migrate, Retention
@@ -32,9 +33,9 @@ _NAME = r"[a-z0-9][a-z0-9_-]*"
 class Servers:
     """The cluster's own servers."""
 
-    nomad: str = setting("Address of Nomad's API.", pattern=r"https?://.+")
-    consul: str = setting("Address of Consul's API.", pattern=r"https?://.+")
-    vault: str = setting("Address of Vault's API.", pattern=r"https?://.+")
+    nomad: str = setting("Address of Nomad's API.", check=address.check)
+    consul: str = setting("Address of Consul's API.", check=address.check)
+    vault: str = setting("Address of Vault's API.", check=address.check)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,7 @@ class Redis:
 class ObjectStore:
     """The S3-compatible store."""
 
-    endpoint: str = setting("Address of its API.", pattern=r"https?://.+")
+    endpoint: str = setting("Address of its API.", check=address.check)
     region: str = setting("Region name that requests are signed for.")
     artifacts_bucket: str = setting("Bucket of the application's artifacts.")
     backups_bucket: str = setting("Bucket of the backups.")
@@ -172,7 +173,7 @@ class Frontend:
         "`flowrexctl build` left in dist/ gives it.",
         pattern=SHA256,
     )
-    api: str = setting("Address at which it asks the API, without a path.", pattern=r"https?://.+")
+    api: str = setting("Address at which it asks the API, without a path.", check=address.check)
     analysis: Analysis = setting("")
     resources: Resources = setting("")
     health: Health = setting("")
@@ -204,7 +205,7 @@ class Agent:
         pattern=SHA256,
     )
     user: str = setting("User that it runs as, there on each node.", pattern=r"[a-z_][a-z0-9_-]*")
-    consul: str = setting("Address of the node's own Consul agent.", pattern=r"https?://.+")
+    consul: str = setting("Address of the node's own Consul agent.", check=address.check)
     allocations_dir: str = setting("Folder of Nomad's allocations on a node.", pattern=r"/.*")
     state_dir: str = setting("Folder of what must outlive an allocation.", pattern=r"/.+")
     port: int = setting(

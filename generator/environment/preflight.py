@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from flowrex import address
 from flowrex.settings.declare import Duration, setting
 
 Enforcement = Literal["enforced", "overridable", "off"]
@@ -40,5 +41,5 @@ class Preflight:
     vulnerabilities_max_age: Duration = setting("Age at which a report of them is too old.")
     certificate_min_days: int = setting("Days that a certificate must be valid for.", minimum=0)
     public_urls: Mapping[str, str] = setting(
-        "Addresses that clients use, by a name of one's own.", pattern=r"https?://\S+"
+        "Addresses that clients use, by a name of one's own.", check=address.check
     )

@@ -84,6 +84,73 @@ def test_a_reader_that_has_gone_is_no_bug() -> None:
     assert (done.returncode, done.stderr) == (130, "")
 
 
+def shell(redirection: str, *arguments: str, cwd: Path = ROOT) -> tuple[int, str, str]:
+    """Run a command line as a shell redirects it."""
+    code = f"import generator.cli; generator.cli.main({list(arguments)!r})"
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, code],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, click.unstyle(done.stderr)
+
+
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/full"])
+@pytest.mark.parametrize("words", [("render", "prod"), ("env", "show", "prod", "--json")])
+def test_a_result_that_can_not_be_written_is_an_error(
+    redirection: str, words: tuple[str, ...]
+) -> None:
+    status, _, err = shell(redirection, *words)
+    assert status == 3
+    assert err.startswith("error: the result can't be written to standard output: ")
+
+
+def test_a_help_that_can_not_be_written_is_no_bug() -> None:
+    status, _, err = shell(">/dev/full", "--help")
+    assert (status, err.splitlines()[0]) == (3, "error: can't be written: No space left on device")
+
+
+def test_an_error_that_no_script_can_read_is_told_to_people() -> None:
+    status, _, err = shell(">/dev/full", "render", "nope", "--json")
+    assert status == 3
+    assert err.startswith("error: there is no environment 'nope'")
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "<&- 2>&-"])
+def test_what_can_not_be_told_stops_nothing(redirection: str) -> None:
+    status, out, _ = shell(redirection, "env", "show", "prod", "backend.count", "--json")
+    assert (status, json.loads(out)["exit_status"]) == (0, 0)
+    assert shell(redirection, "render", "nope")[0] == 3
+    assert shell(redirection, "nope")[0] == 2
+
+
+def test_a_current_folder_that_is_gone_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = tmp_path / "gone"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    here.rmdir()
+    status, _, err = run(capsys, "env", "show", "prod")
+    assert (status, err.split(":")[1].strip()) == (3, "the current folder can't be told")
+
+
+@pytest.mark.parametrize("written", ["http://127.0.0.1:99999", "http://[::1"])
+@pytest.mark.parametrize(
+    "setting", ["servers.nomad", "servers.consul", "s3.endpoint", "preflight.public_urls.api"]
+)
+def test_an_address_that_there_can_not_be_names_its_option(
+    capsys: pytest.CaptureFixture[str], setting: str, written: str
+) -> None:
+    status, _, err = run(capsys, "render", "prod", "--set", f"{setting}={written}")
+    assert status == 3
+    assert err.startswith(f"error: --set {setting}: {setting} is {written!r}, no address of")
+
+
 def test_a_bug_does_not_read_as_changes(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -195,7 +195,7 @@ def test_a_node_class_for_a_job_that_there_is_not_is_refused(project: Path) -> N
         ("prometheus.scrape_interval=0s", "no time at all"),
         ("backend.analysis.interval=0s", "no time at all"),
         ("nginx.read_timeout=0s", "no time at all"),
-        ("preflight.public_urls.api=x", "preflight.public_urls.api is 'x'; expected a value of"),
+        ("preflight.public_urls.api=x", "preflight.public_urls.api is 'x', no address of a"),
     ],
 )
 def test_a_value_that_nothing_could_work_with_is_refused(given: str, said: str) -> None:
