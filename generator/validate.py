@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flowrex.errors import PermissionRefused, ServerRefused, ServerUnreachable
 from flowrex.nomad import NomadClient
-from generator import access
+from generator import access, pinned
 from generator.environment import Environment
 from generator.lint import Finding, lint
 from generator.render import RenderedJob, render_jobs
@@ -62,6 +62,10 @@ def validate(
     """
     jobs = render_jobs(environment, root, names)
     errors = [finding for job in jobs for finding in lint(job)]
+    errors += [
+        Finding(job, f"image {image}", f"its digest is not known. {pinned.hint(environment)}")
+        for job, image in pinned.unpinned(environment, [job.name for job in jobs]).items()
+    ]
     warnings: list[Finding] = []
     left_out = "--offline" if offline else None
     if not offline:

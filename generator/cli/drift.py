@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from flowrex.command import output
@@ -9,6 +11,9 @@ from flowrex.errors import FlowrexError
 from generator.cli import DETAILED_ERROR, context
 from generator.cli.options import environment_options
 from generator.cli.telling import styled
+
+if TYPE_CHECKING:
+    from generator.environment import Environment
 
 _DRIFT = 1
 
@@ -18,6 +23,11 @@ _DRIFT = 1
 @click.argument("jobs", metavar="[JOB]...", nargs=-1)
 @click.option("--counts", is_flag=True, help="Let a count that alone differs be drift as well.")
 @click.option("--only-ours", is_flag=True, help="Leave out jobs that no template of ENV makes.")
+@click.option(
+    "--as-released",
+    is_flag=True,
+    help="Render the version and the code that were released last, as the record says.",
+)
 @click.option(
     "--detailed-exitcode",
     is_flag=True,
@@ -30,6 +40,7 @@ def command(
     jobs: tuple[str, ...],
     counts: bool,
     only_ours: bool,
+    as_released: bool,
     detailed_exitcode: bool,
 ) -> int:
     """Compare what runs with what would be rendered now.
@@ -39,10 +50,14 @@ def command(
     missing; stopped; or pending, while a deployment is on its way. Where no JOB is named, the jobs
     of the namespace that no template of ENV makes are told too. Nothing is changed.
 
+    What is rendered is the version that ENV's files name, or --set. With --as-released it is what
+    was released last, with its images or artifacts: for a CI system that has named the version when
+    it deployed.
+
     \b
     Examples:
       flowrexctl drift prod
-      flowrexctl drift prod --detailed-exitcode --json
+      flowrexctl drift prod --as-released --detailed-exitcode --json
       flowrexctl drift prod backend --counts
     """
     from generator import access, drift
@@ -50,6 +65,9 @@ def command(
 
     try:
         environment = context.load_environment(environment_name, overrides)
+        if as_released:
+            last = _released(environment)
+            environment = context.load_environment(environment_name, (*last, *overrides))
         rendered = tuple(each_job(environment, context.project_root(), jobs))
         known = {job.name for job in select(environment)}
         alone = bool(jobs) or only_ours
@@ -65,3 +83,10 @@ def command(
     else:
         output.show(styled([*drift.lines(found, counts=counts)]))
     return status
+
+
+def _released(environment: Environment) -> tuple[str, ...]:
+    from generator import access, release, released
+
+    records = release.history(access.consul(environment), environment.name)
+    return released.settings_of(records, environment.name)

@@ -55,12 +55,13 @@ def command(
       flowrexctl plan prod backend --out release.plan
       flowrexctl plan staging --detailed-exitcode --json
     """
-    from generator import access, planfile, planview
+    from generator import access, pinned, planfile, planview
     from generator.plan import has_changes, plan_jobs
-    from generator.render import each_job
+    from generator.render import each_job, select
 
     try:
         environment = context.load_environment(environment_name, overrides)
+        pinned.demand(environment, [job.name for job in select(environment, jobs)])
         rendered = each_job(environment, context.project_root(), jobs)
         plans = plan_jobs(access.nomad(environment), rendered)
         if out:

@@ -140,11 +140,12 @@ def _planned(
     yes: bool,
     as_json: bool,
 ) -> Sequence[Step]:
-    from generator import planview
+    from generator import pinned, planview
     from generator.plan import has_changes, plan_jobs
-    from generator.render import each_job
+    from generator.render import each_job, select
     from generator.run import steps_of_plan
 
+    pinned.demand(environment, [job.name for job in select(environment, jobs)])
     plans = plan_jobs(nomad, each_job(environment, context.project_root(), jobs))
     text = styled(planview.lines(plans))
     if as_json:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from generator.cli import group
+from generator.environment import load
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "docs" / "ci").iterdir())
@@ -53,3 +54,26 @@ def test_a_call_is_understood(
         assert found is not None, f"{name}: there is no verb {verb}"
         command, context = found, click.Context(found, parent=context, info_name=verb)
     command.parse_args(click.Context(command, info_name=command.name), list(words))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=[path.name for path in EXAMPLES])
+def test_what_is_planned_was_built_for_the_environments_driver(path: Path) -> None:
+    found = calls(path)
+    verbs = [words[0] for words in found]
+    (build,) = (words for words in found if words[0] == "build")
+    assert verbs.index("build") < verbs.index("validate") < verbs.index("plan")
+    environment = build[build.index("--push") + 1]
+    driver = load(ROOT, environment, environ={}).platform.driver
+    assert ("--images" in build) == (driver == "docker")
+    version = build[build.index("--version") + 1]
+    for words in found:
+        if words[0] in {"validate", "plan"}:
+            assert words[1] == environment
+            assert words[words.index("--set") + 1] == f"release.version={version}"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=[path.name for path in EXAMPLES])
+def test_the_nightly_look_is_for_what_was_released(path: Path) -> None:
+    # No file of the environment names the version that the pipeline has deployed.
+    (drift,) = (words for words in calls(path) if words[0] == "drift")
+    assert "--as-released" in drift

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from generator import released
+from generator.cli import context
+from generator.environment import Environment
 from tests.unit.generator.cli.running import Flowrexctl
 from tests.unit.generator.rolling import Rig, spec
 
@@ -40,3 +43,19 @@ def test_other_jobs_are_told_where_no_job_is_named(flowrexctl: Flowrexctl, rig: 
     document = flowrexctl("drift", "dev", "backend", "--json").document
     assert [one["job"] for one in document["jobs"]] == ["backend"]
     assert document["drift"] is False
+
+
+def test_it_may_compare_with_what_was_released_last(
+    flowrexctl: Flowrexctl, monkeypatch: pytest.MonkeyPatch, dev: Environment
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def loaded(name: str, overrides: tuple[str, ...] = ()) -> Environment:
+        asked.append(tuple(overrides))
+        return dev
+
+    monkeypatch.setattr(context, "load_environment", loaded)
+    monkeypatch.setattr(released, "settings_of", lambda records, name: ("release.version=1.2.3",))
+    done = flowrexctl("drift", "dev", "--as-released", "--set", "backend.count=2")
+    assert done.status == 0
+    assert asked[-1] == ("release.version=1.2.3", "backend.count=2")
