@@ -111,7 +111,9 @@ class Notifier:
             try:
                 self._try(channel, message)
             except ServerUnreachable as error:
-                wait_s = error.after_s if isinstance(error, webhook.Later) else pause_s
+                # One that asks for no pause at all would be asked without end.
+                asked_s = error.after_s if isinstance(error, webhook.Later) else 0.0
+                wait_s = max(asked_s, pause_s)
                 if self.clock.now() + wait_s >= end:
                     self._failed(channel, error)
                     return

@@ -123,6 +123,16 @@ def test_one_that_stays_away_is_given_up_and_the_address_is_in_no_word(
     assert desk.clock.now() < 60
 
 
+@pytest.mark.parametrize("after", ["0", "00"])
+def test_one_that_asks_for_no_pause_is_not_asked_without_one(
+    desk: Desk, requests_mock: requests_mock.Mocker, after: str
+) -> None:
+    requests_mock.post(URL, status_code=429, headers={"Retry-After": after})
+    desk.send(settings())
+    assert [event.what for event in desk.told] == ["notify-failed"]
+    assert requests_mock.call_count < 6
+
+
 def test_a_vault_without_the_address_is_told_and_not_tried_again(desk: Desk) -> None:
     desk.send(settings(), {})
     assert [event.text for event in desk.told] == [
