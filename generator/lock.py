@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 
 from flowrex import keys
@@ -31,13 +32,24 @@ _FREED_S = 0.2
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds the lock."""
+    """Who holds the lock.
+
+    Attributes:
+        who: the user.
+        host: the machine's name; containers may share it.
+        pid: the process.
+        since: when it took it.
+        what: the verb and the environment.
+        space: in which boot and which PID namespace the process has that number; empty where that
+            is not known.
+    """
 
     who: str
     host: str
     pid: int
     since: str
     what: str
+    space: str = ""
 
     @classmethod
     def myself(cls, what: str) -> Holder:
@@ -51,12 +63,18 @@ class Holder:
         except (KeyError, OSError):
             who = str(os.getuid())  # a user without a name, as in a container
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(who=who, host=socket.gethostname(), pid=os.getpid(), since=now, what=what)
+        host = socket.gethostname()
+        return cls(who, host, os.getpid(), since=now, what=what, space=_space())
+
+    @property
+    def here(self) -> bool:
+        """Whether its process, if it is still there, is to be seen from this one."""
+        return self.host == socket.gethostname() and bool(self.space) and self.space == _space()
 
     @property
     def gone(self) -> bool:
-        """Whether it was a process of this machine that is not there any more."""
-        if self.host != socket.gethostname():
+        """Whether it was a process that would be seen from here, and is not there any more."""
+        if not self.here:
             return False
         try:
             os.kill(self.pid, 0)
@@ -73,6 +91,15 @@ class Holder:
         except (ValueError, TypeError):
             age = ""
         return f"{self.who}@{self.host} (process {self.pid}, `flowrexctl {self.what}`{age})"
+
+
+def _space() -> str:
+    """Return what tells this process' numbers from those of other machines and containers."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except (OSError, ValueError):
+        return ""
 
 
 class LockLost(LockHeld):

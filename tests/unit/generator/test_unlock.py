@@ -74,6 +74,26 @@ def test_a_process_of_this_machine_that_is_gone_does_not_need_its_lock(consul: F
     assert judge(consul, held(consul, pid=gone(), host=socket.gethostname())) == "gone"
 
 
+@pytest.mark.parametrize("space", ["", "another-boot pid:[4026531836]", "pid:[1]"])
+def test_a_process_of_a_container_with_the_same_name_is_not_taken_for_gone(
+    consul: FakeConsul, space: str
+) -> None:
+    found = held(consul, pid=gone(), host=socket.gethostname(), space=space)
+    assert not found.here
+    assert not found.holder.gone
+    with pytest.raises(HardStop, match="its session is renewed from"):
+        judge(consul, found, JumpingClock(step=0.0))
+
+
+def test_a_holder_of_an_earlier_version_is_known(consul: FakeConsul) -> None:
+    session = consul.session_create("run dev", 20, behavior="delete")
+    old = {key: one for key, one in asdict(Holder.myself("run dev")).items() if key != "space"}
+    consul.kv_put(keys.deploy_lock("dev"), json.dumps(old), acquire=session)
+    found = unlock.look(client(consul), "dev", 15)
+    assert found is not None
+    assert (found.holder.pid, found.here) == (os.getpid(), False)
+
+
 def test_one_of_another_machine_is_there_if_its_session_outlives_twice_its_ttl(
     consul: FakeConsul,
 ) -> None:
