@@ -77,6 +77,13 @@ def _value(node: yaml.Node, loader: yaml.SafeLoader, path: str) -> Value:
     if isinstance(node, yaml.MappingNode):
         content: dict[str, Value] = {}
         for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise ConfigurationError(
+                    "a list or a group of settings stands where a name is expected",
+                    path=path,
+                    line=key_node.start_mark.line + 1,
+                    hint="Put a name that begins with [ or { in quotes.",
+                )
             key = str(key_node.value)
             if key in content:
                 raise ConfigurationError(

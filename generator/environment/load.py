@@ -76,6 +76,12 @@ def merged(
         )
     written = [override.parse(text) for text in overrides]
     tree = source.read(root / _REFERENCE, _REFERENCE)
+    if not tree.content:
+        raise ConfigurationError(
+            "holds no setting; every environment lies over it",
+            path=_REFERENCE,
+            hint="It names and explains all of them: bring it back, for example from git.",
+        )
     for one in _chain(root, name, known):
         tree = source.merge(tree, one)
     if _is_local(tree):
@@ -105,7 +111,12 @@ def _chain(root: Path, name: str, known: Sequence[str]) -> list[source.Value]:
         if extends is None:
             return chain
         other = extends.content
-        if not isinstance(other, str) or other not in known:
+        if not isinstance(other, str):
+            raise extends.error(
+                f"{_EXTENDS} is no text; expected the name of another environment",
+                hint=f"Write it as {_EXTENDS}: NAME; the one that is named may extend another.",
+            )
+        if other not in known:
             raise extends.error(
                 f"{_EXTENDS} is {other!r}; expected the name of another environment",
                 hint=f"Known: {', '.join(known)}. base.yaml is below every one by itself.",

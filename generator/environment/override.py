@@ -33,7 +33,7 @@ def parse(text: str) -> Value:
             f"{text!r} has no '='", path="--set", hint="Write --set PATH=VALUE."
         )
     declared = _declaration(path, source)
-    content = written if _is_text(declared) else _read(written, source)
+    content = written if _is_text(declared) else _read(written)
     value = _tree(content, source)
     for key in reversed(path.split(".")):
         value = Value({key: value}, source, 0)
@@ -47,6 +47,13 @@ def _declaration(path: str, source: str) -> Setting:
     parent, _, _ = path.rpartition(".")
     if parent in known and _is_mapping(known[parent]):
         return known[parent]
+    below = [one for one in known if one.startswith(f"{path}.")]
+    if below:
+        raise ConfigurationError(
+            f"{path!r} is a section, and no setting",
+            path=source,
+            hint=f"Name one below it, for example {below[0]}; docs/reference/settings.md has all.",
+        )
     from difflib import get_close_matches
 
     near = get_close_matches(path, known, n=1, cutoff=0.5)
@@ -68,11 +75,11 @@ def _is_text(setting: Setting) -> bool:
     return get_origin(setting.kind) is not tuple and (str in kinds or Duration in kinds)
 
 
-def _read(written: str, source: str) -> object:
+def _read(written: str) -> object:
     try:
         return yaml.safe_load(written)
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigurationError(f"{written!r} can't be read", path=source) from error
+    except (yaml.YAMLError, ValueError):
+        return written  # as text it is refused, in words that say what is expected in its stead
 
 
 def _tree(content: object, source: str) -> Value:

@@ -90,6 +90,8 @@ def test_a_local_cluster_says_where_its_servers_are(project: Path) -> None:
         ("backend:\n  count: 1\n  count: 2\n", 3, "a second time; the first is in line 2", ""),
         ("release:\n  version: 2026-13-45\n", 2, "'2026-13-45' can't be read", "quotes"),
         ("backend: [\n", 2, "not valid YAML", ""),
+        ("backend:\n  [a]: 1\n", 2, "stands where a name is expected", "quotes"),
+        ("{a: 1}: 1\n", 1, "stands where a name is expected", "quotes"),
         ("- a\n", 1, "expected settings by name", ""),
     ],
 )
@@ -104,6 +106,11 @@ def test_a_mistake_names_its_place_and_what_was_expected(
     assert error.exit_status == 3
 
 
+def test_an_empty_base_is_told_of_itself(project: Path) -> None:
+    (project / "jobs" / "environments" / "base.yaml").write_text("# nothing\n")
+    assert str(mistake(project)).startswith("jobs/environments/base.yaml: holds no setting")
+
+
 def test_a_missing_setting_is_named(project: Path) -> None:
     base = project / "jobs" / "environments" / "base.yaml"
     base.write_text(base.read_text().replace("  canary: 1\n", ""))
@@ -114,12 +121,14 @@ def test_a_missing_setting_is_named(project: Path) -> None:
     ("override", "said", "hint"),
     [
         ("backend.cuont=1", "no setting 'backend.cuont'", "backend.count"),
-        ("backend=1", "no setting 'backend'", ""),
+        ("backend=1", "'backend' is a section, and no setting", "below it, for example backend."),
+        ("backend.health=1", "'backend.health' is a section", "backend.health."),
         ("backend.count", "has no '='", "PATH=VALUE"),
         ("backend.count=x", "--set backend.count: backend.count is 'x'", ""),
         ("backend.count=1.5", "expected a whole number", ""),
-        ("platform.datacenters=[", "can't be read", ""),
-        ("backend.count=2026-13-45", "'2026-13-45' can't be read", ""),
+        ("platform.datacenters=[", "platform.datacenters is '['; expected a list", ""),
+        ("backend.count={", "backend.count is '{'; expected a whole number", ""),
+        ("backend.count=2026-13-45", "is '2026-13-45'; expected a whole number", ""),
     ],
 )
 def test_a_wrong_override_is_refused(project: Path, override: str, said: str, hint: str) -> None:
@@ -166,7 +175,7 @@ def test_a_mistake_is_told_where_it_was_written(project: Path) -> None:
     [
         ("extends: production\n", "'production'; expected the name"),
         ("extends: base\n", "'base'; expected the name"),
-        ("extends: [prod]\n", "expected the name"),
+        ("extends: [prod]\n", "extends is no text; expected the name of another environment$"),
         ("extends: prod-west\n", "leads back: prod-west → prod-west"),
     ],
 )
