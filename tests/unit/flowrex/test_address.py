@@ -49,5 +49,5 @@ def test_no_client_is_made_for_what_is_none(text: str) -> None:
 
 def test_a_proxy_that_is_none_is_told_without_its_password() -> None:
     with pytest.raises(ConfigurationError, match="named for http ") as caught:
-        _proxy("http", "a", {"http_proxy": "http://u:hidden@p:99999"})
+        _proxy("http", "a", {"http_proxy": "http://u:hidden@p:99999"})  # pragma: allowlist secret
     assert "hidden" not in str(caught.value)
