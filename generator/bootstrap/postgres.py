@@ -30,7 +30,7 @@ from generator.bootstrap.step import ensure
 
 CONNECT_TIMEOUT_S = 10
 COMMAND_TIMEOUT_S = 60
-_DSN_FORM = "Write it as postgresql://USER:PASSWORD@HOST:PORT/postgres."
+_DSN_FORM = "Write it as postgresql://<user>:<password>@<host>:<port>/postgres."
 _DSN_HINT = "FLOWREX_DATABASE_ADMIN_URL names PostgreSQL's administrator."
 
 
@@ -41,7 +41,7 @@ class Server:
         """Connect.
 
         Args:
-            dsn: `postgresql://user:password@host:port/database`.
+            dsn: `postgresql://<user>:<password>@<host>:<port>/<database>`.
             database: another database than the DSN's.
 
         Raises:

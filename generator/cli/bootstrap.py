@@ -61,7 +61,7 @@ def command(
     """Configure PostgreSQL, Vault, Consul and Nomad for ENV; harmless to repeat.
 
     It wants management rights: NOMAD_TOKEN, CONSUL_HTTP_TOKEN and VAULT_TOKEN, and PostgreSQL's
-    administrator in FLOWREX_DATABASE_ADMIN_URL (postgresql://user:password@host:port/postgres).
+    administrator in FLOWREX_DATABASE_ADMIN_URL (postgresql://<user>:<password>@<host>:<port>/postgres).
     For the local cluster all of them are in its own files.
 
     Leaves with 3 where something is missing or differs: with --check whatever it is, without it

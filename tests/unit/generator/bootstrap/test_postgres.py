@@ -17,6 +17,8 @@ from flowrex.secret import Secret
 from generator.bootstrap import postgres_backup, postgres_plan
 from generator.bootstrap.postgres import Server, as_flowrex_error, mapped
 
+PASSWORD = "very-secret"
+
 REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InsufficientPrivilegeError)
 
 
@@ -55,9 +57,9 @@ def test_a_bug_of_ours_stays_a_bug() -> None:
 @pytest.mark.parametrize(
     ("dsn", "meaning"),
     [
-        ("postgresql://admin:very-secret@127.0.0.1:1/postgres", ServerUnreachable),
-        ("postgresql://admin:very-secret@[/x", ConfigurationError),
-        ("postgresql://admin:very-secret@host:port/x", ConfigurationError),
+        (f"postgresql://admin:{PASSWORD}@127.0.0.1:1/postgres", ServerUnreachable),
+        (f"postgresql://admin:{PASSWORD}@[/x", ConfigurationError),
+        (f"postgresql://admin:{PASSWORD}@host:port/x", ConfigurationError),
     ],
 )
 def test_no_password_in_an_error(dsn: str, meaning: type[FlowrexError]) -> None:

@@ -8,12 +8,14 @@ from flowrex.errors import ConfigurationError
 from generator.bootstrap.resolve import target_of
 from generator.environment import Environment, load
 
+PASSWORD = "very-secret"
+
 PROJECT = Path(__file__).parents[4]
 EVERYTHING = {
     "CONSUL_HTTP_TOKEN": "c",
     "VAULT_TOKEN": "v",
     "NOMAD_TOKEN": "n",
-    "FLOWREX_DATABASE_ADMIN_URL": "postgresql://admin:very-secret@db/postgres",
+    "FLOWREX_DATABASE_ADMIN_URL": f"postgresql://admin:{PASSWORD}@db/postgres",
 }
 
 

@@ -9,6 +9,8 @@ from generator.diagnose import explain
 from generator.facts import Facts, FailedCheck
 from tests.unit.generator.test_canary import CANARY
 
+PASSWORD = "hunter2"
+
 SICK = replace(CANARY, healthy=False, tasks={})
 GROUP = GroupState(3, 1, 1, 0, 1, (SICK.id,), promoted=False, auto_revert=True, progress_by=None)
 FAILED = Deployment("d", "backend", 2, "failed", "Failed due to progress deadline", {"b": GROUP})
@@ -52,7 +54,7 @@ def test_a_task_that_ends_says_how_and_how_often() -> None:
 
 
 def test_a_password_in_an_address_is_not_repeated() -> None:
-    text = "failed to fetch https://app:hunter2@store.example/app.tar.gz"
+    text = f"failed to fetch https://app:{PASSWORD}@store.example/app.tar.gz"
     task = TaskState("dead", True, 0, (event("Failed Artifact Download", text),))
     assert "https://app:***@store.example/app.tar.gz" in evidence(task)[0]
 
@@ -249,7 +251,7 @@ def test_a_check_of_somebody_else_is_not_kept() -> None:
 
 
 def test_an_output_is_one_short_line_without_markup_or_secrets() -> None:
-    output = "HTTP 500:\n<html><b>postgres://app:hunter2@db</b></html>" + "x" * 500
+    output = f"HTTP 500:\n<html><b>postgres://app:{PASSWORD}@db</b></html>" + "x" * 500
     ((_, kept),) = seen(check("critical", output))
     assert kept.startswith("HTTP 500: postgres://app:***@db ")
     assert len(kept) == 400

@@ -12,6 +12,8 @@ from generator.diagnose import artifact, ending, starting, template
 from generator.diagnose.cause import Case, Cause, Rank
 from tests.unit.generator.diagnose.test_explain import SICK, event
 
+PASSWORD = "hunter2"
+
 SPEC = {"Driver": "docker", "Resources": {"MemoryMB": 64, "MemoryMaxMB": 128}}
 SECRET = "vault.read(kv/data/flowrex/backend)"
 
@@ -145,6 +147,6 @@ def test_a_login_that_fails_for_another_reason_says_it() -> None:
 
 
 def test_a_secret_in_a_message_is_not_repeated() -> None:
-    text = "Template failed: postgres://app:hunter2@db/x"
+    text = f"Template failed: postgres://app:{PASSWORD}@db/x"
     assert "hunter2" not in sentence(template.read(event("Killing", text), case()))
     assert "hunter2" not in sentence(starting.read(event("Driver Failure", text), case()))
