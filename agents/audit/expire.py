@@ -14,12 +14,12 @@ from datetime import datetime
 from typing import Protocol
 
 from agents.audit.due import Due
-from agents.sinks.sink import Stored
-from flowrex.audit.proof import EXPIRED_KIND
-from flowrex.audit.record import Detail, Record
-from flowrex.audit.segment import CONTENT_TYPE, from_metadata
+from flowrex.audit import summary
+from flowrex.audit.proof import EXPIRED_KIND, Break, Proof, examine
+from flowrex.audit.record import Record
+from flowrex.audit.segment import CONTENT_TYPE
 from flowrex.errors import PermissionRefused, ServerRefused
-from flowrex.s3 import S3Client
+from flowrex.s3 import S3Client, WrongChecksum
 
 log = logging.getLogger(__name__)
 
@@ -57,14 +57,14 @@ def told(places: Places, chosen: Sequence[Due], own: Writes, now: datetime) -> l
         now: the time of the records.
 
     Returns:
-        Those that a record was written of. What is locked still is left out.
+        Those that a record was written of. What is locked still is left out, and what is not as
+        it was shipped: that is evidence, and nothing true could be told of it.
 
     Raises:
         FlowrexError: the store can't be asked.
         OSError: a record can't be written.
     """
     client, ready = places.client(), []
-    last: Stored | None = None
     for one in chosen:
         there = client.head(places.bucket, one.key)
         if there is None:
@@ -72,17 +72,24 @@ def told(places: Places, chosen: Sequence[Due], own: Writes, now: datetime) -> l
         if there.retain_until is not None and there.retain_until > now:
             log.info("a segment is locked beyond its class's time", extra={"key": one.key})
             continue
-        last = Stored(from_metadata(one.key, dict(there.metadata)), there.sha256 or "")
-        detail: dict[str, Detail] = {
-            "number": last.head.number,
-            "digest": last.digest,
-            "class": one.category,
-            "key": one.key,
-            "moved_to": places.archive if one.move else None,
-        }
-        own.write(Record(time=now, kind=EXPIRED_KIND, actor="flowrex-agent", detail=detail))
+        proof = _read(client, places.bucket, one.key)
+        if isinstance(proof, Break):
+            log.error(
+                "a segment is damaged, and stays", extra={"key": one.key, "error": proof.problem}
+            )
+            continue
+        for detail in summary.told(proof, places.archive if one.move else None):
+            own.write(Record(time=now, kind=EXPIRED_KIND, actor="flowrex-agent", detail=detail))
         ready.append(one)
     return ready
+
+
+def _read(client: S3Client, bucket: str, key: str) -> Proof | Break:
+    try:
+        with client.stream(bucket, key) as pieces:
+            return examine(key, pieces)
+    except WrongChecksum as error:
+        return Break(key.split("/")[1], 0, key, error.message)
 
 
 def remove(places: Places, ready: Sequence[Due]) -> int:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flowrex.audit.record import ChainBroken, Linked, read_link
 from flowrex.audit.segment import Head, Opened, SegmentDamaged, original
+from flowrex.audit.summary import Run, Summary, removed
 
 # The class of the agents' own records; the removal of a segment is one of them.
 AGENT_CATEGORY = "agent"
@@ -34,41 +36,16 @@ class Break:
 
 
 @dataclass(frozen=True)
-class Run:
-    """Records of one chain that follow each other without a gap, in one segment.
-
-    Attributes:
-        first: the number of the first one.
-        prev: the hash that it names.
-        last: the number of the last one.
-        hash: that one's hash.
-    """
-
-    first: int
-    prev: str
-    last: int
-    hash: str
-
-
-@dataclass(frozen=True)
-class Proof:
+class Proof(Summary):
     """What one object shows.
 
     Attributes:
-        key: its name.
-        head: what it says of itself.
-        digest: its SHA-256.
-        runs: by chain, the records in it.
         unchained: lines that are of no chain.
-        expired: by number, the checksums of removed segments that it tells of.
+        expired: by number, the removed segments that it tells of.
     """
 
-    key: str
-    head: Head
-    digest: str
-    runs: Mapping[str, Run]
     unchained: int
-    expired: Mapping[int, str] = field(default_factory=dict)
+    expired: Mapping[int, Summary] = field(default_factory=dict)
 
 
 def examine(key: str, chunks: Iterable[bytes]) -> Proof | Break:
@@ -89,9 +66,7 @@ def examine(key: str, chunks: Iterable[bytes]) -> Proof | Break:
         for line in opened.lines():
             reading.take(line)
         reading.end()
-        return Proof(
-            key, head, opened.digest(), reading.runs, reading.unchained, dict(reading.expired)
-        )
+        return Proof(key, head, opened.digest(), reading.runs, reading.unchained, reading.expired)
     except (SegmentDamaged, ChainBroken) as error:
         return Break(node, number, key, error.message)
 
@@ -102,7 +77,7 @@ class _Reading:
     def __init__(self, head: Head) -> None:
         self.runs: dict[str, Run] = {}
         self.unchained = 0
-        self.expired: list[tuple[int, str]] = []
+        self.expired: dict[int, Summary] = {}
         self._head = head
         self._hash = hashlib.sha256()
         self._lines = 0
@@ -133,9 +108,9 @@ class _Reading:
 
     def _note_expired(self, line: bytes) -> None:
         record: dict[str, Any] = json.loads(line)
-        detail = record["detail"]
         if record["kind"] == EXPIRED_KIND:
-            self.expired.append((int(detail["number"]), str(detail["digest"])))
+            with suppress(SegmentDamaged):  # what it does not tell, it does not excuse
+                collect(self.expired, removed(record["detail"]))
 
     def end(self) -> None:
         head = self._head
@@ -143,6 +118,20 @@ class _Reading:
             raise SegmentDamaged("its content is not what its head says: it was changed or cut off")
         if self._lines != head.lines:
             raise SegmentDamaged(f"it has {self._lines} lines; its head says {head.lines}")
+
+
+def collect(expired: dict[int, Summary], told: Summary) -> None:
+    """Add a removed segment to those that are known, where a part of it may be known already.
+
+    Args:
+        expired: by number, what is known.
+        told: what one record tells.
+    """
+    number = told.head.number
+    before = expired.get(number)
+    if before is not None and before.digest == told.digest:
+        told = replace(told, runs={**before.runs, **told.runs})
+    expired[number] = told
 
 
 def misfit(before: Run, seq: int, prev: str, chain: str) -> str:

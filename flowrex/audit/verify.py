@@ -8,7 +8,8 @@ Each object is examined by itself (`proof.examine`), in any order, and leaves a 
 - each writer's records form one chain, over however many files and segments it goes.
 
 A segment that is missing is accepted only where the agent's own records say that it was removed
-because its time was over, with the checksum that its successor names.
+because its time was over. They tell enough of it to lay it between its neighbours: what is removed
+and told hides nothing else.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from flowrex.audit.proof import Break, Proof, Run, misfit
+from flowrex.audit.proof import Break, Proof, collect, misfit
 from flowrex.audit.record import NO_PREVIOUS
 from flowrex.audit.segment import NO_PREDECESSOR, FileId
+from flowrex.audit.summary import Run, Summary
 
 
 @dataclass(frozen=True)
@@ -50,20 +52,30 @@ def join(
     by_node: dict[str, list[Proof]] = defaultdict(list)
     for proof in proofs:
         by_node[proof.head.node].append(proof)
-    for node, own in by_node.items():
-        own.sort(key=lambda proof: proof.head.number)
-        expired = {number: digest for proof in own for number, digest in proof.expired.items()}
-        breaks += _node_chain(node, own, expired, partial)
-        breaks += _files(own, partial or bool(expired))
-        breaks += _record_chains(own, partial or bool(expired))
+    known = {node: _with_removed(own, partial) for node, own in by_node.items()}
+    for node, own in known.items():
+        breaks += _node_chain(node, own, partial)
+        breaks += _files(own, partial)
+        breaks += _record_chains(own, partial)
     for node, tip in (tips or {}).items():
-        breaks += _reaches(node, by_node.get(node, []), tip)
+        breaks += _reaches(node, known.get(node, []), tip)
     return sorted(breaks)
 
 
-def _node_chain(
-    node: str, own: Sequence[Proof], expired: Mapping[int, str], partial: bool
-) -> Iterator[Break]:
+def _with_removed(own: Sequence[Proof], partial: bool) -> list[Summary]:
+    """Return a node's segments by number, the removed ones that its records tell of among them."""
+    expired: dict[int, Summary] = {}
+    for proof in sorted(own, key=lambda one: one.head.number):
+        for told in proof.expired.values():
+            if told.head.node == proof.head.node:
+                collect(expired, told)
+    there = {proof.head.number for proof in own}
+    first = min(there) if partial else 0
+    gone = [one for number, one in expired.items() if number not in there and number > first]
+    return sorted([*own, *gone], key=lambda one: one.head.number)
+
+
+def _node_chain(node: str, own: Sequence[Summary], partial: bool) -> Iterator[Break]:
     number, digest = (0, NO_PREDECESSOR)
     if partial and own:
         number, digest = own[0].head.number - 1, own[0].head.predecessor
@@ -72,13 +84,9 @@ def _node_chain(
         if head.number <= number:
             yield Break(node, head.number, proof.key, "another segment has this number as well")
             continue
-        gap = range(number + 1, head.number)
-        missing = next((one for one in gap if one not in expired), None)
-        if missing is not None:
-            yield Break(node, missing, "", _gone(missing, head.number - 1))
-        elif gap:
-            digest = expired[head.number - 1]
-        if missing is None and head.predecessor != digest:
+        if head.number > number + 1:
+            yield Break(node, number + 1, "", _gone(number + 1, head.number - 1))
+        elif head.predecessor != digest:
             yield Break(
                 node,
                 head.number,
@@ -92,14 +100,11 @@ def _node_chain(
 def _gone(first: int, last: int) -> str:
     if first == last:
         return f"segment {first} is missing, and no record says that its time was over"
-    return (
-        f"of segments {first} to {last} some are missing, and no record says that their time was "
-        "over"
-    )
+    return f"segments {first} to {last} are missing, and no record says that their time was over"
 
 
-def _files(own: Sequence[Proof], begins_anywhere: bool) -> Iterator[Break]:
-    files: dict[FileId, list[Proof]] = defaultdict(list)
+def _files(own: Sequence[Summary], begins_anywhere: bool) -> Iterator[Break]:
+    files: dict[FileId, list[Summary]] = defaultdict(list)
     for proof in own:
         files[proof.head.file].append(proof)
     for segments in files.values():
@@ -119,7 +124,7 @@ def _files(own: Sequence[Proof], begins_anywhere: bool) -> Iterator[Break]:
                 )
 
 
-def _file_break(proof: Proof, expected: int) -> Break:
+def _file_break(proof: Summary, expected: int) -> Break:
     head = proof.head
     return Break(
         head.node,
@@ -129,8 +134,8 @@ def _file_break(proof: Proof, expected: int) -> Break:
     )
 
 
-def _record_chains(own: Sequence[Proof], begins_anywhere: bool) -> Iterator[Break]:
-    chains: dict[str, list[tuple[Run, Proof]]] = defaultdict(list)
+def _record_chains(own: Sequence[Summary], begins_anywhere: bool) -> Iterator[Break]:
+    chains: dict[str, list[tuple[Run, Summary]]] = defaultdict(list)
     for proof in own:
         for chain, run in proof.runs.items():
             chains[chain].append((run, proof))
@@ -150,11 +155,11 @@ def _record_chains(own: Sequence[Proof], begins_anywhere: bool) -> Iterator[Brea
                 yield _record_break(proof, problem)
 
 
-def _record_break(proof: Proof, problem: str) -> Break:
+def _record_break(proof: Summary, problem: str) -> Break:
     return Break(proof.head.node, proof.head.number, proof.key, problem)
 
 
-def _reaches(node: str, own: Sequence[Proof], tip: Tip) -> Iterator[Break]:
+def _reaches(node: str, own: Sequence[Summary], tip: Tip) -> Iterator[Break]:
     last = own[-1] if own else None
     reached = last.head.number if last else 0
     if reached < tip.number:

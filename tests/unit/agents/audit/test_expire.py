@@ -125,6 +125,19 @@ def test_what_is_locked_still_is_neither_told_nor_removed(bucket: Any, tmp_path:
     assert proof(store) == []
 
 
+def test_what_is_not_as_it_was_shipped_is_neither_told_nor_removed(
+    bucket: Any, tmp_path: Path
+) -> None:
+    store, _ = bucket
+    later = store.now = THEN + timedelta(days=101)
+    entries = list(store.list("logs", prefix("n1")))
+    store.corrupt("logs", entries[0].key, b"something else")
+    rules = {"trading": Retention(timedelta(days=100))}
+    chosen = due([*entries, entry(101, "other")], rules, later)
+    ready = told(places(store), chosen, OwnTrail(tmp_path / "own"), later)
+    assert [one.key for one in ready] == [one.key for one in entries[1:]]
+
+
 def test_the_agents_own_records_are_one_chain_over_files(tmp_path: Path) -> None:
     store = FakeS3()
     store.ensure_bucket("logs", object_lock=True)

@@ -9,6 +9,7 @@ import pytest
 from flowrex.audit.proof import Break, Proof, examine
 from flowrex.audit.record import Link
 from flowrex.audit.segment import FileId, Opened, compress_head, compressor
+from flowrex.audit.summary import told
 from flowrex.audit.verify import Tip, join
 from tests.unit.flowrex.audit.trail import Shipper, Writer
 
@@ -141,30 +142,101 @@ def test_a_part_of_the_trail_may_begin_anywhere(trail: Shipper) -> None:
     assert breaks(trail, partial=True) == []
 
 
+def expire(trail: Shipper, removed: str, *, category: str = "agent", **other: str | int) -> None:
+    """Ship the record of a segment's removal, and remove it."""
+    proof = examine(removed, [trail.objects[removed]])
+    assert isinstance(proof, Proof)
+    writer, file = Writer(Link(f"ee{trail.number:030x}")), FileId(1, 100 + trail.number, "4" * 16)
+    lines = [
+        line
+        for detail in told(proof, None)
+        for line in writer.lines(1, "expired", **{**detail, **other})
+    ]
+    trail.ship(file, lines, category=category)
+    assert breaks(trail) == []
+    del trail.objects[removed]
+
+
 def test_a_segment_whose_time_was_over_may_be_missing(trail: Shipper) -> None:
-    key = keys(trail)[0]
-    digest = hashlib.sha256(trail.objects[key]).hexdigest()
-    told = Writer(Link("c" * 32)).lines(1, "expired", number=1, digest=digest)
-    trail.ship(FileId(1, 14, "4" * 16), told, category="agent")
-    assert breaks(trail) == []
-    del trail.objects[key]
-    assert breaks(trail) == []
+    for key in keys(trail):
+        expire(trail, key)
+        assert breaks(trail) == []
 
 
 def test_another_segment_than_the_one_whose_time_was_over_is_not_excused(trail: Shipper) -> None:
-    told = Writer(Link("c" * 32)).lines(1, "expired", number=1, digest="f" * 64)
-    trail.ship(FileId(1, 14, "4" * 16), told, category="agent")
-    del trail.objects[keys(trail)[0]]
+    expire(trail, keys(trail)[0], digest="f" * 64)
     assert any("names another segment 1" in one.problem for one in breaks(trail))
 
 
 def test_the_application_can_not_excuse_a_removal(trail: Shipper) -> None:
-    key = keys(trail)[0]
-    digest = hashlib.sha256(trail.objects[key]).hexdigest()
-    told = Writer(Link("c" * 32)).lines(1, "expired", number=1, digest=digest)
-    trail.ship(FileId(1, 14, "4" * 16), told, category="trading")
-    del trail.objects[key]
+    expire(trail, keys(trail)[0], category="trading")
     assert any("is missing" in one.problem for one in breaks(trail))
+
+
+def test_a_record_that_does_not_tell_of_which_segment_excuses_none(trail: Shipper) -> None:
+    expire(trail, keys(trail)[0], key="audit/n1")
+    assert any("is missing" in one.problem for one in breaks(trail))
+
+
+def test_a_segment_that_went_beside_one_whose_time_was_over_is_missing(trail: Shipper) -> None:
+    first, _, third = keys(trail)[:3]
+    expire(trail, first)
+    del trail.objects[third]
+    assert [one.number for one in breaks(trail) if "is missing" in one.problem] == [3]
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+def test_what_is_told_of_a_removal_hides_no_record_that_was_taken_away(rotated: bool) -> None:
+    shipper, old, writer = Shipper(), Writer(Link("a" * 32)), Writer(Link("b" * 32))
+    shipper.ship(TWO, old.lines(2))
+    expire(shipper, keys(shipper)[0])
+    first, _, third = writer.lines(3)
+    shipper.ship(ONE, [first])
+    shipper.ship(FileId(1, 12, "2" * 16) if rotated else ONE, [third])
+    (found,) = breaks(shipper)
+    assert "record 3 of the chain" in found.problem
+    assert "does not follow" in found.problem
+
+
+def test_what_is_told_of_a_removal_hides_no_beginning_that_was_taken_away(trail: Shipper) -> None:
+    expire(trail, keys(trail)[0])
+    trail.ship(FileId(1, 12, "3" * 16), Writer(Link("d" * 32)).lines(3)[1:])
+    assert ["begins with record 2" in one.problem for one in breaks(trail)] == [True]
+
+
+def test_what_is_told_of_a_removal_hides_no_bytes_that_were_left_out(trail: Shipper) -> None:
+    expire(trail, keys(trail)[0])
+    trail.ends[ONE] += 10
+    trail.ship(ONE, [b"{}\n"])
+    assert ["bytes " in one.problem for one in breaks(trail)] == [True]
+
+
+def test_records_of_a_removed_segment_are_laid_to_those_after_it() -> None:
+    shipper, writer = Shipper(), Writer(Link("a" * 32))
+    first, _, third = writer.lines(3)
+    shipper.ship(ONE, [first])
+    expire(shipper, keys(shipper)[0])
+    shipper.ship(ONE, [third])
+    assert ["record 3 of the chain" in one.problem for one in breaks(shipper)] == [True]
+
+
+def test_a_part_of_the_trail_may_tell_of_removals_before_it(trail: Shipper) -> None:
+    first, second = keys(trail)[:2]
+    expire(trail, first)
+    expire(trail, second)
+    del trail.objects[keys(trail)[0]]
+    assert breaks(trail, partial=True) == []
+
+
+def test_a_segment_of_very_many_writers_is_told_of_in_several_records() -> None:
+    shipper = Shipper()
+    lines = [Writer(Link(f"{n:032x}")).lines(1)[0] for n in range(2100)]
+    key = shipper.ship(ONE, lines)
+    proof = examine(key, [shipper.objects[key]])
+    assert isinstance(proof, Proof)
+    assert len(list(told(proof, None))) == 3
+    expire(shipper, key)
+    assert breaks(shipper) == []
 
 
 def test_a_number_out_of_all_proportion_is_told_at_once() -> None:

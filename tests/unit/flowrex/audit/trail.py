@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from flowrex.audit.record import Link, Record, append
+from flowrex.audit.record import Detail, Link, Record, append
 from flowrex.audit.segment import NO_PREDECESSOR, FileId, Head, compress_head, compressor
 
 TIME = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -18,7 +18,7 @@ class Writer:
 
     link: Link
 
-    def lines(self, count: int, kind: str = "request", **detail: str | int) -> list[bytes]:
+    def lines(self, count: int, kind: str = "request", **detail: Detail) -> list[bytes]:
         """Return so many lines more."""
         made = []
         for _ in range(count):
