@@ -37,6 +37,7 @@ class Position:
         start: where its last segment begins.
         content: the SHA-256 of the bytes from there to `offset`, to know the file or a copy by.
         used: when it was last moved, in seconds since the epoch; old ones are dropped.
+        category: the class of its records; empty where that is forgotten.
     """
 
     offset: int
@@ -45,6 +46,22 @@ class Position:
     start: int = 0
     content: str = ""
     used: float = 0
+    category: str = ""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A segment that a sink had acknowledged, and does not have any more.
+
+    Attributes:
+        number: its number.
+        key: its name.
+        digest: its SHA-256.
+    """
+
+    number: int
+    key: str
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -55,17 +72,20 @@ class Cursor:
         number: of the last acknowledged segment; 0 before the first.
         digest: that segment's SHA-256.
         files: the positions by file.
-        removed: how many segments were removed because their time was over.
+        key: that segment's name; empty where it is forgotten.
+        missing: the newest segment that is known to be gone; None where none is.
     """
 
     number: int = 0
     digest: str = NO_PREDECESSOR
     files: Mapping[FileId, Position] = field(default_factory=dict)
-    removed: int = 0
+    key: str = ""
+    missing: Missing | None = None
 
-    def moved(self, number: int, digest: str, file: FileId, position: Position) -> Cursor:
+    def moved(self, number: int, digest: str, key: str, file: FileId, position: Position) -> Cursor:
         """Return the cursor after one more acknowledged segment."""
-        return replace(self, number=number, digest=digest, files={**self.files, file: position})
+        files = {**self.files, file: position}
+        return replace(self, number=number, digest=digest, key=key, files=files)
 
     def generation(self, file: FileId) -> FileId:
         """Return a file's newest namesake: the one with the greatest generation."""
@@ -100,7 +120,8 @@ def save(path: Path, cursor: Cursor) -> None:
             "cursor": _VERSION,
             "number": cursor.number,
             "digest": cursor.digest,
-            "removed": cursor.removed,
+            "key": cursor.key,
+            "missing": None if cursor.missing is None else asdict(cursor.missing),
             "files": {str(file): asdict(position) for file, position in cursor.files.items()},
         },
         separators=(",", ":"),
@@ -131,7 +152,14 @@ def _parse(document: dict[str, Any]) -> Cursor:
     if document["cursor"] != _VERSION:
         raise ValueError(f"it is of version {document['cursor']}")
     files = {parse_file_id(name): Position(**one) for name, one in document["files"].items()}
-    return Cursor(document["number"], document["digest"], files, document["removed"])
+    missing = document.get("missing")
+    return Cursor(
+        document["number"],
+        document["digest"],
+        files,
+        document.get("key", ""),
+        Missing(**missing) if missing else None,
+    )
 
 
 def _checksum(document: str) -> str:

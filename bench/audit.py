@@ -128,7 +128,7 @@ def ship(state: Path, log: Path, step: int) -> dict[str, list[float]]:
         def deliver(self, segment: object) -> None:
             pass
 
-        def count(self, node: str) -> None:  # type: ignore[override]
+        def find(self, keys: object) -> None:  # type: ignore[override]
             return None
 
     tail = Tail({"trading": [str(log)]})

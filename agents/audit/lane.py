@@ -56,6 +56,16 @@ class Lane:
     _drained: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
+    def troubles(self) -> list[str]:
+        """Why it does not get on, and what it found to be gone."""
+        cursor = self.shipper.cursor
+        found = [self.problem] if self.problem else []
+        if cursor is not None and cursor.missing is not None:
+            number = cursor.missing.number
+            found.append(f"segment {number}, which was acknowledged, is there no more: see verify")
+        return found
+
+    @property
     def name(self) -> str:
         """The sink's name."""
         return self.shipper.sink.name
@@ -134,6 +144,7 @@ class Lane:
         """Return what the status says of it."""
         cursor = self.shipper.cursor
         counts = self.shipper.counts
+        missing = None if cursor is None or cursor.missing is None else cursor.missing.number
         return {
             "lag": self.lag.document(),
             "tip": None if cursor is None else {"number": cursor.number, "digest": cursor.digest},
@@ -142,7 +153,8 @@ class Lane:
             "quarantined": counts.quarantined,
             "conflicts": counts.conflicts,
             "lost_bytes": self.lost,
-            "problem": self.problem,
+            "missing_segment": missing,
+            "problem": "; ".join(self.troubles),
         }
 
     async def _step(self, *, flush: bool) -> int:

@@ -55,13 +55,21 @@ def families(lanes: Sequence[Lane], files: int, truncated: int) -> Iterator[Any]
         "When something was shipped last; 0: not since the start.",
         labels=["sink"],
     )
+    missing = GaugeMetricFamily(
+        "flowrex_audit_missing_segment",
+        "Number of the newest segment that the sink had acknowledged and has no more; 0: none.",
+        labels=["sink"],
+    )
     for lane in lanes:
+        cursor = lane.shipper.cursor
+        gone = cursor.missing if cursor else None
+        missing.add_metric([lane.name], gone.number if gone else 0)
         failures.add_metric([lane.name], lane.failures)
         lost.add_metric([lane.name], lane.lost)
         behind.add_metric([lane.name], lane.lag.bytes)
         age.add_metric([lane.name], lane.lag.seconds)
         last.add_metric([lane.name], lane.shipped_at)
-    yield from (failures, lost, behind, age, last)
+    yield from (failures, lost, missing, behind, age, last)
     yield GaugeMetricFamily("flowrex_audit_files", "Audit files that are open.", value=files)
     yield CounterMetricFamily(
         "flowrex_audit_truncated", "Files that were cut off while they were open.", value=truncated

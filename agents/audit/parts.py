@@ -45,7 +45,6 @@ def tasks(context: Context) -> list[Task]:
     own = OwnTrail(folder / "own")
     made: list[Task] = [audit, Operators(context, own)]
     if settings.s3.enabled:
-        shipper = next(lane.shipper for lane in lanes if lane.name == "s3")
         made.append(
             AuditRetention(
                 context,
@@ -53,7 +52,6 @@ def tasks(context: Context) -> list[Task]:
                 own,
                 interval_s=seconds(settings.retention_interval),
                 shipped=partial(audit.flush_now, sink="s3", within_s=_SHIP_WITHIN_S),
-                removed=shipper.removed,
             )
         )
     return made

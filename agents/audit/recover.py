@@ -1,16 +1,34 @@
-"""A cursor made anew from what a sink holds: the sink is the truth, the cursor only remembers."""
+"""Whether a cursor fits what a sink holds, and one made anew from that.
+
+The sink is the truth of what was shipped, and the cursor of what should be there. So a cursor that
+is behind is made anew, and one that is ahead stays: what it has and the sink has not was taken
+away, and the next segment has to name it, so that the proof finds the gap.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 
-from agents.cursor import Cursor, Position
+from agents.cursor import Cursor, Missing, Position
 from agents.sinks.sink import Sink, Stored
-from flowrex.audit.segment import FileId
+from flowrex.audit.segment import FileId, key_of
 
 log = logging.getLogger(__name__)
+
+# A machine that went on after its copy was made went on in the files that it wrote last.
+_FILES_ASKED = 100
+
+
+class Fit(Enum):
+    """How a cursor and a sink go together."""
+
+    SAME = auto()
+    BEHIND = auto()  # the sink has what the cursor does not know
+    AHEAD = auto()  # the sink has no more what it acknowledged last
 
 
 @dataclass
@@ -44,7 +62,13 @@ def from_sink(sink: Sink, node: str, before: Cursor | None = None) -> Cursor:
         if there is None or head.end > there.offset:
             path = known[head.file].path if head.file in known else ""
             found.files[head.file] = Position(
-                head.end, head.origin, path, head.start, head.content, time.time()
+                head.end,
+                head.origin,
+                path,
+                head.start,
+                head.content,
+                time.time(),
+                head.category,
             )
     log.log(
         logging.WARNING if found.count else logging.INFO,
@@ -57,14 +81,74 @@ def from_sink(sink: Sink, node: str, before: Cursor | None = None) -> Cursor:
     )
     if found.last is None:
         return Cursor()
-    number = found.last.head.number
-    return Cursor(number, found.last.digest, found.files, number - found.count)
+    head = found.last.head
+    return Cursor(head.number, found.last.digest, found.files, head.key)
 
 
-def fits(cursor: Cursor, sink: Sink, node: str) -> bool:
-    """Tell whether a sink holds as many segments as a cursor says; true where it can't tell.
+def compare(cursor: Cursor, sink: Sink, node: str, new: Iterable[tuple[str, FileId]]) -> Fit:
+    """Tell how a cursor goes together with what a sink holds, with few questions.
 
-    A cursor from an older copy of the machine would fork the chain.
+    A segment's name follows from where the file's last one ended. So whoever shipped on from this
+    cursor, before the machine was set back to a copy of itself, has left one of the names that are
+    asked for.
+
+    Args:
+        cursor: with the name of its last segment.
+        sink: the sink, which can be asked.
+        node: the node.
+        new: class and name of files that the cursor does not know.
+
+    Raises:
+        FlowrexError: the sink can't be asked.
     """
-    count = sink.count(node)
-    return count is None or count == cursor.number - cursor.removed
+    newest = sorted(cursor.files.items(), key=lambda one: -one[1].used)[:_FILES_ASKED]
+    following = [key_of(node, at.category, file, at.offset) for file, at in newest]
+    following += [key_of(node, category, file, 0) for category, file in new]
+    found = {stored.head.key: stored.digest for stored in sink.find([cursor.key, *following]) or ()}
+    if found.keys() - {cursor.key}:
+        return Fit.BEHIND
+    return Fit.SAME if found.get(cursor.key) == cursor.digest else Fit.AHEAD
+
+
+def merged(cursor: Cursor, anew: Cursor) -> Cursor:
+    """Return the cursor to go on with after another was made anew.
+
+    Args:
+        cursor: the one that was there. It knows files whose segments were removed since.
+        anew: what the sink holds.
+    """
+    files = _furthest(cursor.files, anew.files)
+    if anew.number > cursor.number or anew.digest == cursor.digest:
+        return replace(anew, files=files, missing=cursor.missing)
+    return gone(replace(cursor, files=files))
+
+
+def gone(cursor: Cursor) -> Cursor:
+    """Return a cursor that knows that its last segment was taken away from the sink."""
+    log.error(
+        "the sink has no more what it had acknowledged: segments were taken away",
+        extra={"number": cursor.number, "key": cursor.key},
+    )
+    return replace(cursor, missing=Missing(cursor.number, cursor.key, cursor.digest))
+
+
+def still_missing(cursor: Cursor, sink: Sink) -> bool:
+    """Tell whether the segment that a cursor knows to be missing is still.
+
+    Raises:
+        FlowrexError: the sink can't be asked.
+    """
+    lost = cursor.missing
+    return lost is not None and all(
+        stored.digest != lost.digest for stored in sink.find([lost.key]) or ()
+    )
+
+
+def _furthest(
+    one: Mapping[FileId, Position], other: Mapping[FileId, Position]
+) -> dict[FileId, Position]:
+    files = dict(one)
+    for file, position in other.items():
+        if file not in files or position.offset >= files[file].offset:
+            files[file] = position
+    return files

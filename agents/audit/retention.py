@@ -49,7 +49,6 @@ class AuditRetention:
         *,
         interval_s: float,
         shipped: Callable[[], Awaitable[bool]],
-        removed: Callable[[int], None],
     ) -> None:
         """Prepare.
 
@@ -59,14 +58,12 @@ class AuditRetention:
             own: the agent's own records.
             interval_s: seconds between two looks.
             shipped: ships what is in the files now; returns whether the bucket has it.
-            removed: is told how many segments are gone.
         """
         self._context = context
         self._places = places
         self._own = own
         self._interval_s = interval_s
         self._shipped = shipped
-        self._removed = removed
         self._last: dict[str, Any] = {}
         self._total = 0
 
@@ -119,7 +116,6 @@ class AuditRetention:
             log.warning("the records of what is to be removed are not shipped yet: all stays")
             return 0
         gone = await in_daemon_thread(partial(remove, self._places, ready), name="audit retention")
-        self._removed(gone)
         log.info("segments were removed, their time was over", extra={"segments": gone})
         return gone
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from agents.audit.choose import Choice, Readiness, choose
 from agents.audit.cut import Bounds, Cut, cut
 from agents.audit.file import AuditFile
-from agents.audit.recover import fits, from_sink
+from agents.audit.recover import Fit, compare, from_sink, gone, merged, still_missing
+from agents.audit.spool import Spool
 from agents.audit.tail import Tail
 from agents.cursor import Cursor, CursorDamaged, Position, load, save
 from agents.sinks.sink import Occupied, Segment, Sink, Stored
-from flowrex.audit.segment import FileId, Head, Opened, SegmentDamaged, compress_head
-from flowrex.files import write_atomic
+from flowrex.audit.segment import FileId, Head, compress_head, prefix
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +74,8 @@ class Shipper:
         return self.folder / "cursor"
 
     @property
-    def _spool_path(self) -> Path:
-        return self.folder / "segment"
+    def _spool(self) -> Spool:
+        return Spool(self.folder / "segment")
 
     def begin(self) -> Cursor:
         """Find out how far the sink has come; called before the first step, and again if it fails.
@@ -89,14 +89,17 @@ class Shipper:
         except CursorDamaged as error:
             log.error("a cursor is damaged", extra={"sink": self.sink.name, "error": str(error)})
             cursor = None
-        spooled = self._spooled(cursor)
+        spooled = self._spool.pending(cursor)
         if spooled and cursor:
             # Sent or not before the crash: delivering it again makes sure of either.
             self.cursor = cursor
             self._deliver(spooled)
             cursor = self.cursor
-        if cursor is None or not fits(cursor, self.sink, self.node):
-            cursor = self._made_anew(cursor)
+        cursor = self._compared(cursor)
+        if cursor.missing and not still_missing(cursor, self.sink):
+            log.warning("a missing segment is there again", extra={"key": cursor.missing.key})
+            cursor = replace(cursor, missing=None)
+            self._commit(cursor)
         self.cursor = cursor
         return cursor
 
@@ -118,12 +121,12 @@ class Shipper:
 
     def _step(self, flush: bool) -> int:
         cursor = self.cursor or self.begin()
-        if spooled := self._spooled(cursor):
+        if spooled := self._spool.pending(cursor):
             return self._deliver(spooled)
         segment = self._next(cursor, flush)
         if segment is None:
             return 0
-        write_atomic(self._spool_path, segment.body, mode=0o600)
+        self._spool.put(segment)
         return self._deliver(segment)
 
     def offset(self, file: AuditFile) -> int:
@@ -132,12 +135,6 @@ class Shipper:
             return 0
         position = self.cursor.files.get(self.cursor.generation(file.id))
         return position.offset if position else 0
-
-    def removed(self, count: int) -> None:
-        """Take note that so many segments were removed because their time was over."""
-        with self._lock:
-            if self.cursor is not None:
-                self._commit(replace(self.cursor, removed=self.cursor.removed + count))
 
     def prune(self, kept: Collection[FileId], before: float) -> None:
         """Drop the positions of files that are gone and were not moved for long.
@@ -180,7 +177,7 @@ class Shipper:
                 continue
             log.error("a file is shorter than what was shipped", extra={"path": str(file.path)})
             again = replace(name, generation=name.generation + 1)
-            begun = Position(end, end, str(file.path))
+            begun = Position(end, end, str(file.path), category=file.category)
             cursor = replace(cursor, files={**cursor.files, again: begun})
             with self._lock:
                 self._commit(cursor)
@@ -205,24 +202,6 @@ class Shipper:
         body = compress_head(head) + made.frame
         return Segment(head, body, hashlib.sha256(body).hexdigest())
 
-    def _spooled(self, cursor: Cursor | None) -> Segment | None:
-        """Return the segment that was made and not yet acknowledged, if there is one."""
-        try:
-            body = self._spool_path.read_bytes()
-        except FileNotFoundError:
-            return None
-        try:
-            head = Opened([body]).head
-        except SegmentDamaged as error:
-            # It was written atomically, so the disk did this; its bytes are in the file still.
-            log.error("the spool is damaged", extra={"sink": self.sink.name, "error": str(error)})
-            self._spool_path.unlink()
-            return None
-        if cursor is None or head.number != cursor.number + 1:
-            return None
-        digest = hashlib.sha256(body).hexdigest()
-        return Segment(head, body, digest) if head.predecessor == cursor.digest else None
-
     def _deliver(self, segment: Segment) -> int:
         head = segment.head
         try:
@@ -231,11 +210,18 @@ class Shipper:
             self._resolve(head, occupied.stored)
             return 1  # nothing was sent, and there is more to do
         position = Position(
-            head.end, head.origin, head.path, head.start, head.content, self.now().timestamp()
+            head.end,
+            head.origin,
+            head.path,
+            head.start,
+            head.content,
+            self.now().timestamp(),
+            head.category,
         )
         with self._lock:
             assert self.cursor is not None
-            self._commit(self.cursor.moved(head.number, segment.digest, head.file, position))
+            moved = self.cursor.moved(head.number, segment.digest, head.key, head.file, position)
+            self._commit(moved)
         self.counts.segments += 1
         self.counts.lines += head.lines
         self.counts.quarantined += head.quarantined
@@ -267,18 +253,46 @@ class Shipper:
         cursor = self._made_anew(self.cursor)
         if not same:
             self.counts.conflicts += 1
-            self._spool_path.replace(self.folder / f"conflict-{stored.digest[:16]}")
+            self._spool.set_aside(stored.digest)
             newest = cursor.generation(replace(head.file, generation=0))
             again = replace(newest, generation=newest.generation + 1)
-            files_now = {**cursor.files, again: Position(head.origin, head.origin, head.path)}
+            begun = Position(head.origin, head.origin, head.path, category=head.category)
+            files_now = {**cursor.files, again: begun}
             cursor = replace(cursor, files=files_now)
         with self._lock:
             self._commit(cursor)
 
+    def _compared(self, cursor: Cursor | None) -> Cursor:
+        """Return a cursor that fits the sink: this one, or another.
+
+        All of a sink is read only where there is a reason for it, since that may be a lot: no
+        cursor, or one whose folder has no segment beside it that says the same.
+        """
+        if cursor is None or not (self._is_ours(cursor) and self._spool.vouches(cursor)):
+            return self._made_anew(cursor)
+        if self.sink.find([]) is None:
+            return cursor
+        new = [
+            (file.category, file.id) for file in self.tail.readable() if file.id not in cursor.files
+        ]
+        fit = compare(cursor, self.sink, self.node, new)
+        if fit is Fit.BEHIND:
+            return self._made_anew(cursor)
+        if fit is Fit.AHEAD:
+            cursor = gone(cursor)
+            self._commit(cursor)
+        return cursor
+
+    def _is_ours(self, cursor: Cursor) -> bool:
+        """Tell whether a cursor is of this node's chain: a machine may get another name."""
+        return cursor.key.startswith(prefix(self.node))
+
     def _made_anew(self, cursor: Cursor | None) -> Cursor:
-        anew = from_sink(self.sink, self.node, cursor)
-        if anew.number == 0 and cursor and self.sink.count(self.node) is None:
+        if cursor is not None and self.sink.find([]) is None:
             return cursor  # a sink that can't tell what it has: what is remembered is all there is
+        anew = from_sink(self.sink, self.node, cursor)
+        if cursor is not None and self._is_ours(cursor):
+            anew = merged(cursor, anew)
         with self._lock:
             self._commit(anew)
         return anew

@@ -92,7 +92,7 @@ class Audit:
             "truncated": self._truncated,
             "sinks": {lane.name: lane.document() for lane in self._lanes},
             "problem": "; ".join(
-                f"{lane.name}: {lane.problem}" for lane in self._lanes if lane.problem
+                f"{lane.name}: {trouble}" for lane in self._lanes for trouble in lane.troubles
             ),
         }
 

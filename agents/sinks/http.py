@@ -8,7 +8,7 @@ which file they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import requests
@@ -80,7 +80,7 @@ class HttpSink:
                 f"{' '.join(answer.text.split())[:_LONGEST_REASON]}"
             )
 
-    def count(self, node: str) -> None:
+    def find(self, keys: Collection[str]) -> None:
         """Tell nothing: a receiver can't be asked."""
         return
 

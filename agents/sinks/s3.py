@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -89,9 +89,11 @@ class S3Sink:
                 hint="Something between the agent and the store answers in its place.",
             )
 
-    def count(self, node: str) -> int:
-        """Return how many segments of a node the bucket holds."""
-        return sum(1 for _ in self._keys(node))
+    def find(self, keys: Collection[str]) -> list[Stored]:
+        """Return those of some segments that the bucket holds, asking about each."""
+        client = self._client()
+        heads = ((key, client.head(self._bucket, key)) for key in keys)
+        return [_stored(key, there) for key, there in heads if there is not None]
 
     def stored(self, node: str) -> Iterator[Stored]:
         """Yield every segment of a node, asking the store about each."""

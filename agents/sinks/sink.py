@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -72,8 +72,15 @@ class Sink(Protocol):
         """
         ...
 
-    def count(self, node: str) -> int | None:
-        """Return how many segments of a node it holds; None where it can't tell."""
+    def find(self, keys: Collection[str]) -> list[Stored] | None:
+        """Return those of some segments that it holds; None where it can't tell.
+
+        Args:
+            keys: their names.
+
+        Raises:
+            FlowrexError: it can't be asked.
+        """
         ...
 
     def stored(self, node: str) -> Iterator[Stored]:

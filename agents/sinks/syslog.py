@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +83,7 @@ class SyslogSink:
                 hint="Check that it runs and speaks TLS at that port.",
             ) from error
 
-    def count(self, node: str) -> None:
+    def find(self, keys: Collection[str]) -> None:
         """Tell nothing: syslog can't be asked."""
         return
 

@@ -105,7 +105,7 @@ class Head:
     @property
     def key(self) -> str:
         """The object's name."""
-        return f"{prefix(self.node)}{self.category}/{self.file}/{self.start:020d}{SUFFIX}"
+        return key_of(self.node, self.category, self.file, self.start)
 
     def encode(self) -> bytes:
         """Return the head's line, with its newline."""
@@ -122,6 +122,11 @@ class Head:
 def prefix(node: str) -> str:
     """Return what the names of all segments of a node begin with."""
     return f"{PREFIX}{node}/"
+
+
+def key_of(node: str, category: str, file: FileId, start: int) -> str:
+    """Return the name of the segment that begins at a byte of a node's file."""
+    return f"{prefix(node)}{category}/{file}/{start:020d}{SUFFIX}"
 
 
 def parse_head(line: bytes) -> Head:

@@ -477,6 +477,13 @@ groups:
           summary: "Audit records wait for {{ $value | humanizeDuration }} at {{ $labels.instance }}."
           runbook: docs/audit.md
 
+      - alert: AuditSegmentsMissing
+        expr: flowrex_audit_missing_segment > 0
+        labels: {level: P0}
+        annotations:
+          summary: "Audit segments of {{ $labels.instance }} up to {{ $value }} were taken away from {{ $labels.sink }}."
+          runbook: docs/runbooks/audit-chain.md
+
   - name: monitoring
     rules:
       - alert: AlertsNotTold

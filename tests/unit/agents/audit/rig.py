@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from agents.audit.tail import Tail
 from agents.sinks import Occupied, Segment, Stored
 from flowrex.audit.proof import Break, Proof, examine
 from flowrex.audit.segment import Opened, from_metadata, original
-from flowrex.audit.verify import join
+from flowrex.audit.verify import Tip, join
 from flowrex.errors import ServerUnreachable
 
 
@@ -45,8 +45,8 @@ class MemorySink:
             self.forget_to_say -= 1
             raise ServerUnreachable("the connection broke before the answer")
 
-    def count(self, node: str) -> int:
-        return sum(1 for _ in self.stored(node))
+    def find(self, keys: Collection[str]) -> list[Stored]:
+        return [self._stored(self.objects[key]) for key in keys if key in self.objects]
 
     def stored(self, node: str) -> Iterator[Stored]:
         for segment in list(self.objects.values()):
@@ -136,7 +136,9 @@ class Rig:
         """Return what the proof finds."""
         results = [examine(key, [one.body]) for key, one in self.sink.objects.items()]
         bad = [one for one in results if isinstance(one, Break)]
-        return bad + join([one for one in results if isinstance(one, Proof)])
+        cursor = self.shipper.cursor
+        tips = {"n1": Tip(cursor.number, cursor.digest)} if cursor else {}
+        return bad + join([one for one in results if isinstance(one, Proof)], tips=tips)
 
     def heads(self) -> list[str]:
         return [Opened([one.body]).head.key for one in self.sink.objects.values()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -258,6 +259,101 @@ def test_a_damaged_cursor_is_made_anew_from_the_sink(rig: Rig, damage: bytes) ->
     rig.write(b"".join(lines(30, 30)))
     rig.ship()
     assert_shipped(rig, lines(0, 60))
+
+
+def take_away(rig: Rig, count: int) -> None:
+    """Remove the newest segments from the sink."""
+    newest = sorted(rig.sink.objects.values(), key=lambda one: -one.head.number)[:count]
+    for one in newest:
+        del rig.sink.objects[one.head.key]
+
+
+@pytest.mark.parametrize("cursor", ["as it was", "with no segment beside it"])
+def test_newest_segments_that_were_taken_away_are_a_gap_for_ever(rig: Rig, cursor: str) -> None:
+    rig.write(b"".join(lines(0, 60)))
+    rig.ship()
+    count = len(rig.sink.objects)
+    before = dict(rig.sink.objects)
+    take_away(rig, 3)
+    rig.path().unlink()
+    if cursor != "as it was":
+        (rig.folder / "state" / "segment").unlink()
+    rig.start()
+    made = rig.shipper.begin()
+    assert made.number == count
+    assert made.missing is not None
+    assert made.missing.number == count
+    assert rig.breaks()[0].number == count - 2
+    rig.write(b"".join(lines(0, 30, "b")), "b.jsonl")
+    rig.ship()
+    assert rig.breaks()[0].number == count - 2
+    rig.start()
+    assert rig.shipper.begin().missing is not None, "a start forgets it"
+    rig.sink.objects.update(before)
+    rig.start()
+    assert rig.shipper.begin().missing is None
+    assert_shipped(rig, lines(0, 60) + lines(0, 30, "b"))
+
+
+def test_another_object_in_the_newest_ones_place_is_not_taken_for_it(rig: Rig) -> None:
+    rig.write(b"".join(lines(0, 10)))
+    rig.ship()
+    (key, newest), *_ = sorted(rig.sink.objects.items(), key=lambda one: -one[1].head.number)
+    rig.sink.objects[key] = replace(newest, digest="f" * 64)
+    rig.start()
+    cursor = rig.shipper.begin()
+    assert (cursor.number, cursor.digest) == (newest.head.number, newest.digest)
+    assert cursor.missing is not None
+
+
+def test_a_start_with_a_cursor_does_not_read_all_of_the_sink(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.write(b"".join(lines(0, 60)))
+    rig.ship()
+    monkeypatch.setattr(rig.sink, "stored", None)
+    rig.start()
+    rig.write(b"".join(lines(60, 10)))
+    rig.ship()
+    monkeypatch.undo()
+    assert_shipped(rig, lines(0, 70))
+
+
+@pytest.mark.parametrize("went_on_in", ["a.jsonl", "b.jsonl"])
+def test_a_machine_that_was_set_back_does_not_fork_the_chain(rig: Rig, went_on_in: str) -> None:
+    rig.write(b"".join(lines(0, 30)))
+    rig.ship()
+    yesterday = {path: path.read_bytes() for path in (rig.folder / "state").iterdir()}
+    rig.write(b"".join(lines(30, 30)), went_on_in)
+    rig.ship()
+    for path, content in yesterday.items():
+        path.write_bytes(content)
+    rig.start()
+    rig.write(b"".join(lines(0, 30, "c")), "0.jsonl")
+    rig.ship()
+    assert_shipped(rig, lines(0, 60) + lines(0, 30, "c"))
+
+
+def test_a_machine_with_another_name_begins_a_chain_of_its_own(rig: Rig) -> None:
+    rig.write(b"".join(lines(0, 30)))
+    rig.ship()
+    rig.start()
+    rig.shipper.node = "n2"
+    assert rig.shipper.begin().number == 0
+    assert rig.shipper.begin().missing is None
+
+
+def test_a_lost_memory_forgets_no_file_whose_segments_were_removed(rig: Rig) -> None:
+    rig.write(b"".join(lines(0, 10)))
+    rig.write(b"".join(lines(0, 10, "b")), "b.jsonl")
+    rig.ship()
+    first = min(rig.sink.objects.values(), key=lambda one: one.head.number).head.file
+    rig.sink.objects = {key: one for key, one in rig.sink.objects.items() if one.head.file != first}
+    count = len(rig.sink.objects)
+    (rig.folder / "state" / "segment").unlink()
+    rig.start()
+    rig.ship()
+    assert len(rig.sink.objects) == count
 
 
 def test_a_cursor_from_yesterday_does_not_fork_the_chain(rig: Rig) -> None:

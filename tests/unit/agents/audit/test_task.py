@@ -170,6 +170,22 @@ async def test_the_status_says_how_far_behind_each_sink_is(place: Place) -> None
         assert list(told["syslog"]["lag"]["files"].values()) == [len(LINE)]
 
 
+async def test_what_was_taken_away_is_told_after_a_start(place: Place, tmp_path: Path) -> None:
+    place.write()
+    async with place.running():
+        assert await place.task.flush_now()
+    place.sinks[0].objects.clear()
+    again = Place(tmp_path, place.sinks)
+    async with again.running():
+        assert await again.task.flush_now()
+        status = again.task.status()
+        assert "s3: segment 1, which was acknowledged, is there no more" in status["problem"]
+        assert status["sinks"]["s3"]["missing_segment"] == 1
+        assert status["sinks"]["syslog"]["missing_segment"] is None
+        (family,) = [f for f in again.task.metrics() if f.name == "flowrex_audit_missing_segment"]
+        assert {one.labels["sink"]: one.value for one in family.samples} == {"s3": 1, "syslog": 0}
+
+
 async def test_metrics_have_their_names(place: Place) -> None:
     names = {family.name for family in place.task.metrics()}
     assert {
