@@ -1,7 +1,8 @@
 """The task `operators`: what operators did, from Consul into the audit trail.
 
-One agent of an environment does it at a time. An entry is taken away when it is on disk; after a
-death in between it is found there by its id, and is not written twice.
+One agent of an environment does it at a time. An entry is taken away when it is on disk. One that
+could not be taken away, also because of a death in between, is found there by its id and is not
+written twice. Where the node died for good, another's agent writes it again, with the same id.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Operators:
         self._context = context
         self._trail = trail
         self._environment = context.settings.environment
-        self._first = True
+        self._written: set[str] = set()
         self._carried = self._unreadable = self._waiting = 0
         self._problem = ""
 
@@ -80,7 +81,6 @@ class Operators:
             for entry in entries:
                 held.check()
                 self._carry(entry)
-        self._first = False
         self._waiting = 0
         return len(entries)
 
@@ -109,9 +109,11 @@ class Operators:
 
     def _carry(self, entry: KVEntry) -> None:
         record = outbox.read(entry.key, entry.value)
-        # Only what a death came after can be there already.
-        if not (self._first and self._trail.has(record.request_id)):
+        # The file of one that stays in Consul for long is tidied away; so it is remembered, too.
+        if entry.key not in self._written and not self._trail.has(record.request_id):
             self._trail.write(record)
             self._carried += 1
             self._unreadable += record.kind == outbox.UNREADABLE
+        self._written.add(entry.key)
         self._context.consul().kv_delete(entry.key)
+        self._written.discard(entry.key)

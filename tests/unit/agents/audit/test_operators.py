@@ -14,7 +14,7 @@ from agents.context import Context
 from flowrex import keys
 from flowrex.audit import outbox
 from flowrex.audit.record import Link, follow
-from flowrex.errors import LockHeld
+from flowrex.errors import LockHeld, PermissionRefused
 from flowrex.testing.consul import FakeConsul
 
 
@@ -77,6 +77,35 @@ def test_what_a_death_left_behind_is_not_written_twice(
     consul.kv_put(entry.key, entry.value)  # as if it had died before taking it away
     Operators(context, OwnTrail(folder)).carry()
     assert len(records(folder)) == 1
+    assert consul.kv_list(keys.outbox(context.settings.environment)) == []
+
+
+@pytest.mark.parametrize("tidied", [False, True])
+def test_what_could_not_be_taken_away_is_not_written_twice(
+    task: Operators,
+    consul: FakeConsul,
+    context: Context,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tidied: bool,
+) -> None:
+    leave(consul, context, "run")
+    task.carry()
+
+    def refused(key: str) -> None:
+        raise PermissionRefused("no")
+
+    leave(consul, context, "promote")
+    with monkeypatch.context() as patch:
+        patch.setattr(consul, "kv_delete", refused)
+        with pytest.raises(PermissionRefused):
+            task.carry()
+    assert len(records(folder)) == 2
+    if tidied:
+        for path in folder.iterdir():
+            path.write_bytes(b"")
+    task.carry()
+    assert len(records(folder)) == (0 if tidied else 2)
     assert consul.kv_list(keys.outbox(context.settings.environment)) == []
 
 
