@@ -26,9 +26,9 @@ def replacing(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(mode)
-        _sync(temporary)
+        sync(temporary)
         temporary.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -45,7 +45,15 @@ def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644) -> None
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Bring a file to the disk; or a folder, without which a new file in it may be gone again.
+
+    Args:
+        path: the file, or the folder.
+
+    Raises:
+        OSError: it can't be.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flowrex.audit.record import Link, Record, append, begin
+from flowrex.files import sync
 
 _LARGEST = 16 << 20
 PATTERN = "agent-*.jsonl"
@@ -53,9 +54,18 @@ class OwnTrail:
             return
         self.close()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path = self.folder / f"agent-{time.time_ns():020d}.jsonl"
+        path = self.folder / f"agent-{time.time_ns():020d}.jsonl"
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._descriptor = os.open(self._path, flags, 0o600)
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            # The record in it is taken away elsewhere once it is written, so its name has to stay.
+            sync(self.folder)
+            sync(self.folder.parent)
+        except OSError:
+            os.close(descriptor)
+            path.unlink()
+            raise
+        self._path, self._descriptor = path, descriptor
 
     def has(self, request_id: str) -> bool:
         """Tell whether a record with this request's id is in one of the files that are there."""

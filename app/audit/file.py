@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flowrex.audit.record import Link, Record, append, begin
 from flowrex.errors import FlowrexError
+from flowrex.files import sync
 
 ROTATE_BYTES = 64 * 1024 * 1024
 # Below this much free space nothing is begun that would have to be recorded.
@@ -79,9 +80,13 @@ class AuditFile:
     def _open(self) -> int:
         if self._descriptor is None:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            self._descriptor = os.open(self.path, flags, 0o640)
-            self._size = os.fstat(self._descriptor).st_size
-            _sync_folder(self.path.parent)
+            descriptor = os.open(self.path, flags, 0o640)
+            try:
+                sync(self.path.parent)
+            except OSError:
+                os.close(descriptor)
+                raise
+            self._descriptor, self._size = descriptor, os.fstat(descriptor).st_size
         return self._descriptor
 
     def _rotate(self) -> None:
@@ -105,11 +110,3 @@ def _write_all(descriptor: int, content: bytes) -> None:
     left = memoryview(content)
     while left:
         left = left[os.write(descriptor, left) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

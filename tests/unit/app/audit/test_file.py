@@ -126,3 +126,20 @@ def test_a_line_is_on_disk_before_it_counts(
     monkeypatch.setattr(os, "fdatasync", sync)
     file.write([record(1)])
     assert len(done) == 1 and done[0].endswith("}\n")
+
+
+def test_a_file_whose_name_could_not_be_kept_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = AuditFile(tmp_path, "a")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", _raise_io_error)
+        for _ in range(2):
+            with pytest.raises(AuditFailed):
+                file.write([record(1)])
+    file.write([record(1)])
+    assert len(file.path.read_bytes().splitlines()) == 1
+
+
+def _raise_io_error(descriptor: int) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
