@@ -65,6 +65,19 @@ class Missing:
 
 
 @dataclass(frozen=True)
+class Loss:
+    """A file that is gone, and was not shipped to its end.
+
+    Attributes:
+        path: what it was called.
+        size: how long it was, at least.
+    """
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True)
 class Cursor:
     """The state of one sink.
 
@@ -74,6 +87,7 @@ class Cursor:
         files: the positions by file.
         key: that segment's name; empty where it is forgotten.
         missing: the newest segment that is known to be gone; None where none is.
+        lost: files that were gone before they were shipped to their end.
     """
 
     number: int = 0
@@ -81,11 +95,25 @@ class Cursor:
     files: Mapping[FileId, Position] = field(default_factory=dict)
     key: str = ""
     missing: Missing | None = None
+    lost: Mapping[FileId, Loss] = field(default_factory=dict)
 
     def moved(self, number: int, digest: str, key: str, file: FileId, position: Position) -> Cursor:
         """Return the cursor after one more acknowledged segment."""
         files = {**self.files, file: position}
         return replace(self, number=number, digest=digest, key=key, files=files)
+
+    def left(self, file: FileId, size: int) -> int:
+        """Return how much of a file that is so long is not shipped."""
+        position = self.files.get(self.generation(file))
+        return max(0, size - (position.offset if position else 0))
+
+    def lost_bytes(self) -> dict[str, int]:
+        """Return by path what was lost with files; less where one is shipped on after all."""
+        found: dict[str, int] = {}
+        for file, one in self.lost.items():
+            if left := self.left(file, one.size):
+                found[one.path] = found.get(one.path, 0) + left
+        return found
 
     def generation(self, file: FileId) -> FileId:
         """Return a file's newest namesake: the one with the greatest generation."""
@@ -121,6 +149,7 @@ def save(path: Path, cursor: Cursor) -> None:
             "number": cursor.number,
             "digest": cursor.digest,
             "key": cursor.key,
+            "lost": {str(file): asdict(loss) for file, loss in cursor.lost.items()},
             "missing": None if cursor.missing is None else asdict(cursor.missing),
             "files": {str(file): asdict(position) for file, position in cursor.files.items()},
         },
@@ -159,6 +188,7 @@ def _parse(document: dict[str, Any]) -> Cursor:
         files,
         document.get("key", ""),
         Missing(**missing) if missing else None,
+        {parse_file_id(name): Loss(**one) for name, one in document.get("lost", {}).items()},
     )
 
 

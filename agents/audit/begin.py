@@ -21,7 +21,7 @@ from agents.cursor import Position
 from flowrex.audit.segment import FileId
 
 # What is compared of two files that may be alike so far.
-_SAMPLE = 4096
+SAMPLE = 4096
 
 
 @dataclass(frozen=True)
@@ -82,5 +82,5 @@ def _name_extends(file: AuditFile, path: str) -> bool:
 
 
 def _alike(file: AuditFile, original: AuditFile, at: int) -> bool:
-    begin = max(0, at - _SAMPLE)
+    begin = max(0, at - SAMPLE)
     return file.read(begin, at - begin) == original.read(begin, at - begin)

@@ -32,6 +32,7 @@ class AuditFile:
         truncated: it was cut off, and what was in it can't be read any more.
         fingerprint: digest of its first bytes; empty while it has no first line.
         pins: how many read it at the moment.
+        copy: where its rest was saved, which is then what is read; None for a file itself.
         marks: sizes and the times at which they were seen, oldest first.
     """
 
@@ -48,6 +49,7 @@ class AuditFile:
     fingerprint: str = ""
     marks: list[tuple[int, float]] = field(default_factory=list)
     pins: int = 0
+    copy: Path | None = None
     _first: int = 0
 
     @property
@@ -131,6 +133,17 @@ class AuditFile:
             half = _MOST_MARKS // 2
             older = [(self.marks[at + 1][0], self.marks[at][1]) for at in range(0, half, 2)]
             self.marks[:half] = older
+
+    def read_from(self, copy: Path) -> None:
+        """Read from a copy of it from now on; who reads it just now does not notice.
+
+        Raises:
+            OSError: the copy can't be opened.
+        """
+        descriptor = os.open(copy, os.O_RDONLY | os.O_CLOEXEC)
+        os.dup2(descriptor, self.descriptor, inheritable=False)
+        os.close(descriptor)
+        self.copy = copy
 
     def close(self) -> None:
         """Close it; what was not read of a removed file is gone then."""

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from agents.audit.choose import choose, lost
+from agents.audit.begin import SAMPLE
+from agents.audit.choose import Choice, choose, lost, waits
+from agents.audit.file import AuditFile
 from agents.audit.lag import Lag, lag
 from agents.audit.ship import Shipper
 from agents.backoff import Backoff
@@ -33,7 +35,7 @@ class Lane:
         bandwidth: bytes a second; 0 for all.
         lag: how far behind it was at the last poll.
         failures: how often it failed since the start.
-        lost: bytes that were cut off before they were shipped.
+        cut_off: bytes that were cut off before they were shipped.
         problem: why it does not get on; empty where it does.
         shipped_at: when it last shipped something, in seconds since the epoch.
         step_since: when the step at hand began; None between two.
@@ -45,7 +47,7 @@ class Lane:
     bandwidth: int = 0
     lag: Lag = field(default_factory=Lag)
     failures: int = 0
-    lost: int = 0
+    cut_off: int = 0
     problem: str = ""
     shipped_at: float = 0
     step_since: float | None = None
@@ -64,6 +66,12 @@ class Lane:
             number = cursor.missing.number
             found.append(f"segment {number}, which was acknowledged, is there no more: see verify")
         return found
+
+    @property
+    def lost(self) -> int:
+        """Bytes that were never shipped and can't be any more."""
+        cursor = self.shipper.cursor
+        return self.cut_off + sum(cursor.lost_bytes().values() if cursor else ())
 
     @property
     def name(self) -> str:
@@ -131,10 +139,31 @@ class Lane:
         cursor = shipper.cursor or Cursor()
         files = shipper.tail.readable()
         for file in list(shipper.tail.cut_off):
-            self.lost += lost(file, files, cursor)
-        self.lag = lag(list(shipper.tail.files.values()), cursor, shipper.readiness, now)
+            self.cut_off += lost(file, files, cursor)
+        self.lag = lag(shipper.tail.all(), cursor, shipper.readiness, now)
         ready = choose(files, cursor, shipper.readiness, now, flush=False)
         return shipper.cursor is None or bool(ready)
+
+    def wanted_from(self, file: AuditFile) -> int | None:
+        """Return the first byte of a file that is wanted still; None where all of it is shipped.
+
+        That is somewhat before the first that is not shipped: copies of files are told by it.
+        """
+        waiting = self._waiting(file)
+        if waiting is None:
+            return None
+        position = (self.shipper.cursor or Cursor()).files.get(waiting.id)
+        return 0 if position is None else max(0, min(position.start, waiting.offset - SAMPLE))
+
+    def waits_for(self, file: AuditFile) -> float | None:
+        """Return how long ago the oldest byte of a file that is not shipped was seen, if any."""
+        waiting = self._waiting(file)
+        return None if waiting is None else self.clock.monotonic() - waiting.since
+
+    def _waiting(self, file: AuditFile) -> Choice | None:
+        shipper, now = self.shipper, self.clock.monotonic()
+        files, cursor = shipper.tail.readable(), shipper.cursor or Cursor()
+        return waits(file, files, cursor, shipper.readiness, now)
 
     def wake(self) -> None:
         """Let it look for something to ship."""
@@ -153,6 +182,7 @@ class Lane:
             "quarantined": counts.quarantined,
             "conflicts": counts.conflicts,
             "lost_bytes": self.lost,
+            "lost_files": cursor.lost_bytes() if cursor else {},
             "missing_segment": missing,
             "problem": "; ".join(self.troubles),
         }

@@ -19,13 +19,17 @@ _COUNTERS = {
 _NAMES = {"sent": "sent_bytes"}
 
 
-def families(lanes: Sequence[Lane], files: int, truncated: int) -> Iterator[Any]:
+def families(
+    lanes: Sequence[Lane], files: int, truncated: int, *, saved: int, unsaved: int
+) -> Iterator[Any]:
     """Yield the metric families.
 
     Args:
         lanes: one for each sink.
         files: how many files are open.
         truncated: how many files were cut off.
+        saved: bytes that the copies of removed files take.
+        unsaved: bytes of removed files that there is no room to save.
     """
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
@@ -41,7 +45,7 @@ def families(lanes: Sequence[Lane], files: int, truncated: int) -> Iterator[Any]
     )
     lost = CounterMetricFamily(
         "flowrex_audit_lost_bytes",
-        "Bytes that somebody cut off from a file before they were shipped.",
+        "Bytes that were cut off from a file, or removed with it, before they were shipped.",
         labels=["sink"],
     )
     behind = GaugeMetricFamily(
@@ -65,11 +69,22 @@ def families(lanes: Sequence[Lane], files: int, truncated: int) -> Iterator[Any]
         gone = cursor.missing if cursor else None
         missing.add_metric([lane.name], gone.number if gone else 0)
         failures.add_metric([lane.name], lane.failures)
-        lost.add_metric([lane.name], lane.lost)
+        if lane.shipper.begun:  # what was lost before the start is known only then
+            lost.add_metric([lane.name], lane.lost)
         behind.add_metric([lane.name], lane.lag.bytes)
         age.add_metric([lane.name], lane.lag.seconds)
         last.add_metric([lane.name], lane.shipped_at)
     yield from (failures, lost, missing, behind, age, last)
+    yield GaugeMetricFamily(
+        "flowrex_audit_saved_bytes",
+        "Bytes of removed files that are kept in the agent's folder until they are shipped.",
+        value=saved,
+    )
+    yield GaugeMetricFamily(
+        "flowrex_audit_unsaved_bytes",
+        "Bytes of removed files that can't be kept there: a stop or a kill would lose them.",
+        value=unsaved,
+    )
     yield GaugeMetricFamily("flowrex_audit_files", "Audit files that are open.", value=files)
     yield CounterMetricFamily(
         "flowrex_audit_truncated", "Files that were cut off while they were open.", value=truncated

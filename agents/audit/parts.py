@@ -32,7 +32,7 @@ def tasks(context: Context) -> list[Task]:
     settings = context.settings.audit
     folder = context.state("audit")
     patterns = {**settings.patterns(), AGENT_CATEGORY: [str(folder / "own" / PATTERN)]}
-    tail = Tail(patterns, settle_s=seconds(settings.settle))
+    tail = Tail(patterns, settle_s=seconds(settings.settle), keep=folder / "removed")
     lanes = [
         Lane(
             shipper=_shipper(context, tail, sink, folder / sink.name),

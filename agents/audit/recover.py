@@ -119,7 +119,7 @@ def merged(cursor: Cursor, anew: Cursor) -> Cursor:
     """
     files = _furthest(cursor.files, anew.files)
     if anew.number > cursor.number or anew.digest == cursor.digest:
-        return replace(anew, files=files, missing=cursor.missing)
+        return replace(anew, files=files, missing=cursor.missing, lost=cursor.lost)
     return gone(replace(cursor, files=files))
 
 

@@ -9,18 +9,17 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from agents.audit.choose import Choice, Readiness, choose
 from agents.audit.cut import Bounds, Cut, cut
-from agents.audit.file import AuditFile
 from agents.audit.recover import Fit, compare, from_sink, gone, merged, still_missing
 from agents.audit.spool import Spool
 from agents.audit.tail import Tail
-from agents.cursor import Cursor, CursorDamaged, Position, load, save
+from agents.cursor import Cursor, CursorDamaged, Loss, Position, load, save
 from agents.sinks.sink import Occupied, Segment, Sink, Stored
 from flowrex.audit.segment import FileId, Head, compress_head, prefix
 
@@ -54,6 +53,7 @@ class Shipper:
         monotonic: tells seconds that never jump.
         counts: what was done.
         cursor: how far it has come; None before it is known.
+        begun: whether the cursor was compared with the sink.
     """
 
     sink: Sink
@@ -66,6 +66,7 @@ class Shipper:
     monotonic: Callable[[], float]
     counts: Counts = field(default_factory=Counts)
     cursor: Cursor | None = None
+    begun: bool = False
     _busy: threading.Lock = field(default_factory=threading.Lock)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -100,7 +101,7 @@ class Shipper:
             log.warning("a missing segment is there again", extra={"key": cursor.missing.key})
             cursor = replace(cursor, missing=None)
             self._commit(cursor)
-        self.cursor = cursor
+        self.cursor, self.begun = cursor, True
         return cursor
 
     def step(self, *, flush: bool = False) -> int:
@@ -120,7 +121,7 @@ class Shipper:
             return self._step(flush)
 
     def _step(self, flush: bool) -> int:
-        cursor = self.cursor or self.begin()
+        cursor = self.cursor if self.begun and self.cursor else self.begin()
         if spooled := self._spool.pending(cursor):
             return self._deliver(spooled)
         segment = self._next(cursor, flush)
@@ -129,12 +130,11 @@ class Shipper:
         self._spool.put(segment)
         return self._deliver(segment)
 
-    def offset(self, file: AuditFile) -> int:
-        """Return how far a file is shipped."""
-        if self.cursor is None:
-            return 0
-        position = self.cursor.files.get(self.cursor.generation(file.id))
-        return position.offset if position else 0
+    def lose(self, losses: Mapping[FileId, Loss]) -> None:
+        """Take note, for good, of what can't be shipped any more."""
+        with self._lock:
+            assert self.cursor is not None
+            self._commit(replace(self.cursor, lost={**self.cursor.lost, **losses}))
 
     def prune(self, kept: Collection[FileId], before: float) -> None:
         """Drop the positions of files that are gone and were not moved for long.
@@ -178,8 +178,9 @@ class Shipper:
             log.error("a file is shorter than what was shipped", extra={"path": str(file.path)})
             again = replace(name, generation=name.generation + 1)
             begun = Position(end, end, str(file.path), category=file.category)
-            cursor = replace(cursor, files={**cursor.files, again: begun})
             with self._lock:
+                cursor = self.cursor or cursor
+                cursor = replace(cursor, files={**cursor.files, again: begun})
                 self._commit(cursor)
         return cursor
 
@@ -294,5 +295,7 @@ class Shipper:
         if cursor is not None and self._is_ours(cursor):
             anew = merged(cursor, anew)
         with self._lock:
+            if self.cursor is not None:  # what was lost may have been noted in the meantime
+                anew = replace(anew, lost=self.cursor.lost)
             self._commit(anew)
         return anew

@@ -18,6 +18,7 @@ from stat import S_ISREG
 
 from agents.audit.file import AuditFile, open_file
 from agents.audit.patterns import Pattern
+from agents.audit.rescue import discard, save, saved
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +31,18 @@ class Tail:
         patterns: by class, the glob patterns whose files are shipped.
         settle_s: seconds without growth after which a file that lost its name is finished. A writer
             may have it open still, and write a last line.
+        keep: where the rest of removed files is saved; None where it is not.
         files: what is open or known, by device and inode.
+        saved: removed files of which only a copy is left. Their inodes may be used again.
         cut_off: what was truncated before it was read to its end; kept until all know.
         refused: names that can't be opened, with the reason.
     """
 
     patterns: Mapping[str, Sequence[str]]
     settle_s: float = 60
+    keep: Path | None = None
     files: dict[tuple[int, int], AuditFile] = field(default_factory=dict)
+    saved: list[AuditFile] = field(default_factory=list)
     cut_off: list[AuditFile] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     polled: float = float("-inf")
@@ -70,6 +75,7 @@ class Tail:
                     file.gone = True
                 if file.gone and not file.fingerprint and self.finished(file, now):
                     file.identify(whole=True)
+            self._drop_doubles()
             self.polled = now
 
     def finished(self, file: AuditFile, now: float) -> bool:
@@ -83,10 +89,48 @@ class Tail:
                 if file.gone:
                     file.seen = float("-inf")
 
+    def all(self) -> list[AuditFile]:
+        """Return all files, also those without a first line."""
+        with self._lock:
+            return [*self.files.values(), *self.saved]
+
     def readable(self) -> list[AuditFile]:
         """Return the files that have a first line."""
+        return [file for file in self.all() if file.fingerprint]
+
+    def saved_bytes(self) -> int:
+        """Return how much disk the copies of removed files take."""
         with self._lock:
-            return [file for file in self.files.values() if file.fingerprint]
+            return sum(os.fstat(file.descriptor).st_blocks * 512 for file in self.saved)
+
+    def restore(self, now: float) -> None:
+        """Open what is left of files that were removed in an earlier life of the agent.
+
+        Args:
+            now: the monotonic time in seconds.
+        """
+        if self.keep is not None:
+            with self._lock:
+                self.saved = saved(self.keep, now)
+
+    def save(self, file: AuditFile, start: int) -> None:
+        """Save the rest of a removed file, and read it from there.
+
+        Args:
+            file: to which nothing is added any more, or which this process can't keep open.
+            start: the first byte that is wanted.
+
+        Raises:
+            OSError: there is no room, or the disk fails; the file stays open.
+        """
+        key = (file.device, file.inode)
+        with self._lock:
+            if self.keep is None or self.files.get(key) is not file:
+                return
+            file.read_from(save(file, start, self.keep))
+            del self.files[key]
+            self.saved.append(file)
+        log.info("the rest of a removed file is saved", extra={"path": str(file.path)})
 
     @contextmanager
     def pinned(self, file: AuditFile) -> Iterator[bool]:
@@ -110,14 +154,26 @@ class Tail:
             if file in self.cut_off:
                 self.cut_off.remove(file)
             file.close()
+            if file in self.saved:
+                self.saved.remove(file)
+                assert file.copy is not None
+                discard(file.copy)
 
     def close(self) -> None:
         """Close all files."""
         with self._lock:
-            for file in [*self.files.values(), *self.cut_off]:
+            for file in [*self.files.values(), *self.saved, *self.cut_off]:
                 file.close()
             self.files.clear()
+            self.saved.clear()
             self.cut_off.clear()
+
+    def _drop_doubles(self) -> None:
+        """Drop the copy of a file that is there itself: its name was only out of the patterns."""
+        there = {file.id: file.size for file in self.files.values() if file.fingerprint}
+        for file in list(self.saved):
+            if there.get(file.id, 0) >= file.size:
+                self.forget(file)
 
     def _look(self, key: tuple[int, int], file: AuditFile, now: float) -> None:
         file.look(now)

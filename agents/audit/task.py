@@ -12,6 +12,7 @@ from agents import wake
 from agents.audit.lane import Lane
 from agents.audit.lock import held
 from agents.audit.metrics import families
+from agents.audit.removed import Removed
 from agents.audit.tail import Tail
 from agents.context import Context
 from agents.task import Beat
@@ -49,11 +50,13 @@ class Audit:
         self._lanes = lanes
         self._poll_s = poll_s
         self._truncated = 0
+        self._removed = Removed(tail, lanes, context.state(self.name) / "waiting")
         self._polling = asyncio.Lock()
 
     async def run(self, beat: Beat) -> None:
         """Ship until cancelled; then ship once more what there is, as far as time allows."""
         with held(self._context.state(self.name)):
+            self._removed.begin(self._clock.monotonic())
             try:
                 async with asyncio.TaskGroup() as group:
                     for lane in self._lanes:
@@ -63,6 +66,7 @@ class Audit:
                 await self._ship_the_last()
                 raise
             finally:
+                await in_daemon_thread(self._save_the_rest, name="audit save")
                 self._tail.close()
 
     async def flush_now(self, *, sink: str | None = None, within_s: float = 30) -> bool:
@@ -90,15 +94,27 @@ class Audit:
             "files": len(self._tail.files),
             "refused_files": dict(list(self._tail.refused.items())[:20]),
             "truncated": self._truncated,
+            "saved_files": len(self._tail.saved),
+            "unsaved_bytes": self._removed.unsaved,
             "sinks": {lane.name: lane.document() for lane in self._lanes},
-            "problem": "; ".join(
-                f"{lane.name}: {trouble}" for lane in self._lanes for trouble in lane.troubles
-            ),
+            "problem": "; ".join(self._problems()),
         }
 
     def metrics(self) -> Iterator[Any]:
         """Yield the metric families."""
-        yield from families(self._lanes, len(self._tail.files), self._truncated)
+        yield from families(
+            self._lanes,
+            len(self._tail.files),
+            self._truncated,
+            saved=self._tail.saved_bytes(),
+            unsaved=self._removed.unsaved,
+        )
+
+    def _problems(self) -> Iterator[str]:
+        for lane in self._lanes:
+            yield from (f"{lane.name}: {trouble}" for trouble in lane.troubles)
+        if self._removed.problem:
+            yield self._removed.problem
 
     async def _watch(self, beat: Beat) -> None:
         reason: str | None = None
@@ -133,7 +149,7 @@ class Audit:
         self._truncated += len(self._tail.cut_off)
         for file in list(self._tail.cut_off):
             self._tail.forget(file)
-        for file in list(self._tail.files.values()):
+        for file in self._tail.all():
             if self._tail.finished(file, now) and not any(
                 str(file.path) in lane.lag.files or lane.shipper.cursor is None
                 for lane in self._lanes
@@ -141,7 +157,14 @@ class Audit:
                 self._tail.forget(file)
         for lane in self._lanes:
             self._prune(lane)
+        self._removed.look(now)
         return ready
+
+    def _save_the_rest(self) -> None:
+        try:
+            self._removed.end(self._clock.monotonic())
+        except Exception:
+            log.exception("the rest of removed files can't be saved")  # and the stop goes on
 
     def _prune(self, lane: Lane) -> None:
         cursor = lane.shipper.cursor

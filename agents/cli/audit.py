@@ -61,6 +61,8 @@ def status(config: Path, as_json: bool) -> None:
     for name, one in told["sinks"].items():
         for path, size in one["lag"]["files"].items():
             show(f"{name}: {size} bytes of {path}")
+        for path, size in one["lost_files"].items():
+            show(click.style("lost: ", fg="red") + f"{size} bytes of {path}, for {name}")
     for path, reason in told["refused_files"].items():
         show(click.style("can't be read: ", fg="red") + f"{path}: {reason}")
 

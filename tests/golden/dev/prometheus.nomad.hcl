@@ -477,6 +477,24 @@ groups:
           summary: "Audit records wait for {{ $value | humanizeDuration }} at {{ $labels.instance }}."
           runbook: docs/audit.md
 
+      - alert: AuditLinesLost
+        # Also where the count is not zero from the first time on: it is kept over a restart.
+        expr: |
+          increase(flowrex_audit_lost_bytes_total[1h]) > 0
+            or (flowrex_audit_lost_bytes_total > 0 unless flowrex_audit_lost_bytes_total offset 1h)
+        labels: {level: P0}
+        annotations:
+          summary: "Audit records of {{ $labels.instance }} were removed before {{ $labels.sink }} had them."
+          runbook: docs/audit.md
+
+      - alert: AuditFilesNotSaved
+        expr: flowrex_audit_unsaved_bytes > 0
+        for: 5m
+        labels: {level: P1}
+        annotations:
+          summary: "{{ $labels.instance }} has no room for removed audit files: the next stop of its agent loses them."
+          runbook: docs/audit.md
+
       - alert: AuditSegmentsMissing
         expr: flowrex_audit_missing_segment > 0
         labels: {level: P0}

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from agents.audit.choose import Readiness
 from agents.audit.cut import Bounds
+from agents.audit.lane import Lane
+from agents.audit.removed import Removed
 from agents.audit.ship import Shipper
 from agents.audit.tail import Tail
 from agents.sinks import Occupied, Segment, Stored
@@ -16,6 +18,7 @@ from flowrex.audit.proof import Break, Proof, examine
 from flowrex.audit.segment import Opened, from_metadata, original
 from flowrex.audit.verify import Tip, join
 from flowrex.errors import ServerUnreachable
+from flowrex.testing.clock import FakeClock
 
 
 @dataclass
@@ -84,7 +87,9 @@ class Rig:
         """Start the shipper, or start it again after a crash: what was in memory is gone."""
         if hasattr(self, "tail"):
             self.tail.close()
-        self.tail: Tail = Tail({"trading": [str(self.logs / "*.jsonl*")]}, settle_s=5)
+        self.tail: Tail = Tail(
+            {"trading": [str(self.logs / "*.jsonl*")]}, settle_s=5, keep=self.folder / "removed"
+        )
         self.shipper = Shipper(
             self.sink,
             self.tail,
@@ -95,6 +100,18 @@ class Rig:
             now=lambda: datetime(2026, 3, 1, 12, tzinfo=UTC),
             monotonic=lambda: self.time,
         )
+        clock = FakeClock()
+        clock.monotonic = lambda: self.time  # type: ignore[method-assign]
+        lanes = [Lane(self.shipper, clock)]
+        self.removed = Removed(self.tail, lanes, self.folder / "state" / "waiting")
+        self.removed.begin(self.time)
+
+    def stop(self) -> None:
+        """End in order, with nothing more shipped, and start again."""
+        self.poll()
+        self.tail.now_finished()
+        self.removed.end(self.time)
+        self.start()
 
     def poll(self) -> None:
         self.tail.poll(self.time)

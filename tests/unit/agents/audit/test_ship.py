@@ -295,6 +295,22 @@ def test_newest_segments_that_were_taken_away_are_a_gap_for_ever(rig: Rig, curso
     assert_shipped(rig, lines(0, 60) + lines(0, 30, "b"))
 
 
+def test_what_was_taken_away_is_found_also_where_the_sink_is_away_at_first(rig: Rig) -> None:
+    rig.write(b"".join(lines(0, 60)))
+    rig.ship()
+    rig.write(b"".join(lines(60, 5)))
+    rig.sink.refuse = 2
+    for start in (False, True):
+        if start:
+            rig.start()
+        rig.poll()
+        with pytest.raises(Exception, match="away"):
+            rig.shipper.step(flush=True)
+    take_away(rig, 3)
+    rig.ship()
+    assert rig.breaks() != []
+
+
 def test_another_object_in_the_newest_ones_place_is_not_taken_for_it(rig: Rig) -> None:
     rig.write(b"".join(lines(0, 10)))
     rig.ship()

@@ -122,6 +122,11 @@ class AnyOrder(RuleBasedStateMachine):
     def the_sink_fails(self, refuse: int, forget: int) -> None:
         self.rig.sink.refuse, self.rig.sink.forget_to_say = refuse, forget
 
+    @rule()
+    def the_agent_is_stopped_while_the_sink_is_away(self) -> None:
+        self.rig.stop()
+        self.removed = False
+
     @rule(damage=st.sampled_from(["no", "cursor", "both"]))
     def the_agent_is_killed(self, damage: str) -> None:
         if self.removed:  # what is removed while no agent runs is nobody's to read
