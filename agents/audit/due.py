@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -32,23 +32,32 @@ class Due:
     move: bool
 
 
-def due(entries: Sequence[ObjectEntry], rules: Mapping[str, Retention], now: datetime) -> list[Due]:
-    """Return the segments whose time is over, the oldest first.
+def horizon(entries: Iterable[ObjectEntry], now: datetime) -> datetime:
+    """Return until when time has passed for sure.
 
     The node's clock alone removes nothing: no more time has passed than the newest object of the
-    node shows, by the store's clock, and a day. A class without a rule is kept.
+    node shows, by the store's clock, and a day.
+
+    Args:
+        entries: the node's segments.
+        now: the time by the node's clock.
+    """
+    newest = max((entry.modified for entry in entries), default=now)
+    return min(now, newest + _AHEAD)
+
+
+def due(
+    entries: Iterable[ObjectEntry], rules: Mapping[str, Retention], until: datetime
+) -> Iterator[Due]:
+    """Yield the segments whose time is over. A class without a rule is kept.
 
     Args:
         entries: the node's segments.
         rules: by class, how long it is kept.
-        now: the time by the node's clock.
+        until: as `horizon` returns it.
     """
-    newest = max((entry.modified for entry in entries), default=now)
-    now = min(now, newest + _AHEAD)
-    found = []
     for entry in entries:
         category = entry.key.split("/")[2]
         rule = rules.get(category)
-        if rule is not None and entry.modified + rule.keep < now:
-            found.append(Due(entry.key, category, entry.size, entry.modified, rule.move))
-    return sorted(found, key=lambda one: (one.modified, one.key))
+        if rule is not None and entry.modified + rule.keep < until:
+            yield Due(entry.key, category, entry.size, entry.modified, rule.move)

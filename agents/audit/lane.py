@@ -165,6 +165,12 @@ class Lane:
         files, cursor = shipper.tail.readable(), shipper.cursor or Cursor()
         return waits(file, files, cursor, shipper.readiness, now)
 
+    def silent_s(self) -> float:
+        """Return for how long the step at hand has not got on; 0 between two."""
+        if (since := self.step_since) is None:
+            return 0
+        return self.clock.monotonic() - max(since, self.shipper.got_on)
+
     def wake(self) -> None:
         """Let it look for something to ship."""
         self._news.set()

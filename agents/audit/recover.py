@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
@@ -36,26 +36,32 @@ class _Found:
     """What was found so far."""
 
     last: Stored | None = None
-    count: int = 0
     files: dict[FileId, Position] = field(default_factory=dict)
 
 
-def from_sink(sink: Sink, node: str, before: Cursor | None = None) -> Cursor:
+def from_sink(
+    sink: Sink,
+    node: str,
+    before: Cursor | None = None,
+    gets_on: Callable[[], None] = lambda: None,
+) -> Cursor:
     """Return the cursor that fits what a sink holds of a node.
+
+    A file's last segment tells all of the file, and the chain's last one is the last of its file.
 
     Args:
         sink: the sink.
         node: the node.
         before: the cursor so far, whose paths are kept: the sink does not know them.
+        gets_on: is called now and then, since this may take long.
 
     Raises:
         FlowrexError: the sink can't be asked, or what it says is no segment.
     """
     began, found = time.monotonic(), _Found()
     known = before.files if before else {}
-    for stored in sink.stored(node):
+    for stored in sink.ends(node, gets_on):
         head = stored.head
-        found.count += 1
         if found.last is None or head.number > found.last.head.number:
             found.last = stored
         there = found.files.get(head.file)
@@ -71,11 +77,11 @@ def from_sink(sink: Sink, node: str, before: Cursor | None = None) -> Cursor:
                 head.category,
             )
     log.log(
-        logging.WARNING if found.count else logging.INFO,
+        logging.WARNING if found.files else logging.INFO,
         "the cursor was made anew from what the sink holds",
         extra={
             "sink": sink.name,
-            "segments": found.count,
+            "files": len(found.files),
             "seconds": round(time.monotonic() - began, 1),
         },
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import Any
 
-from agents.audit.due import Due, due
+from agents.audit.due import Due, due, horizon
 from agents.audit.expire import Places, remove, told
 from agents.audit.own import OwnTrail
 from agents.context import Context
@@ -15,24 +17,40 @@ from agents.settings.audit import Retention as Rule
 from agents.task import Beat
 from agents.threads import in_daemon_thread
 from flowrex.audit.segment import SUFFIX, prefix
+from flowrex.s3 import ObjectEntry
 
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 500
 _LOOK_S = 3600.0
+_PORTION_S = 3600.0
 _FIRST_AFTER_S = 300.0
 _BEAT_S = 60.0
 _KEEP_OWN_S = 86_400.0
 
 
-def find(places: Places, node: str, rules: Mapping[str, Rule], context: Context) -> list[Due]:
-    """Return the segments of a node whose time is over; a dry run is this and no more."""
-    entries = [
-        entry
-        for entry in places.client().list(places.bucket, prefix(node))
-        if entry.key.endswith(SUFFIX)
-    ]
-    return due(entries, rules, context.clock.now())
+def find(places: Places, node: str, rules: Mapping[str, Rule], now: datetime) -> Iterator[Due]:
+    """Yield the segments of a node whose time is over; a dry run is this and no more.
+
+    The bucket is listed twice, since there may be more segments than memory has room for.
+
+    Args:
+        places: where they are.
+        node: the node.
+        rules: by class, how long it is kept.
+        now: the time by the node's clock.
+
+    Raises:
+        FlowrexError: the store can't be asked.
+    """
+    until = horizon(_segments(places, node), now)
+    yield from due(_segments(places, node), rules, until)
+
+
+def _segments(places: Places, node: str) -> Iterator[ObjectEntry]:
+    for entry in places.client().list(places.bucket, prefix(node)):
+        if entry.key.endswith(SUFFIX):
+            yield entry
 
 
 class AuditRetention:
@@ -71,31 +89,39 @@ class AuditRetention:
         """Look until cancelled."""
         await self._rest(beat, min(_FIRST_AFTER_S, self._interval_s))
         while True:
-            with beat.allow(_LOOK_S):
-                await self.look()
+            await self.look(beat)
             await self._rest(beat, self._interval_s)
 
-    async def look(self) -> int:
+    async def look(self, beat: Beat) -> int:
         """Look once, and remove what is to be removed.
+
+        Args:
+            beat: tells that this gets on.
 
         Returns:
             How many segments are gone.
         """
         context, rules = self._context, self._context.settings.audit.kept()
-        chosen = await in_daemon_thread(
-            partial(find, self._places, context.node, rules, context), name="audit retention"
-        )
-        gone = 0
-        for at in range(0, len(chosen), _AT_ONCE):
-            gone += await self._portion(chosen[at : at + _AT_ONCE])
+        found = find(self._places, context.node, rules, context.clock.now())
+        chosen, gone = 0, 0
+        while portion := await self._next(found, beat):
+            chosen += len(portion)
+            with beat.allow(_PORTION_S):
+                gone += await self._portion(portion)
         self._last = {
             "at": context.clock.now().isoformat(timespec="seconds"),
-            "due": len(chosen),
+            "due": chosen,
             "removed": gone,
         }
         self._total += gone
         await self._tidy()
         return gone
+
+    async def _next(self, found: Iterator[Due], beat: Beat) -> list[Due]:
+        with beat.allow(_LOOK_S):
+            return await in_daemon_thread(
+                lambda: list(islice(found, _AT_ONCE)), name="audit retention"
+            )
 
     async def _tidy(self) -> None:
         """Remove the agent's own old files, which the bucket has."""

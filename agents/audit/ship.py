@@ -54,6 +54,7 @@ class Shipper:
         counts: what was done.
         cursor: how far it has come; None before it is known.
         begun: whether the cursor was compared with the sink.
+        got_on: when a long look at the sink last got on, monotonic.
     """
 
     sink: Sink
@@ -67,6 +68,7 @@ class Shipper:
     counts: Counts = field(default_factory=Counts)
     cursor: Cursor | None = None
     begun: bool = False
+    got_on: float = float("-inf")
     _busy: threading.Lock = field(default_factory=threading.Lock)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -284,6 +286,9 @@ class Shipper:
             self._commit(cursor)
         return cursor
 
+    def _gets_on(self) -> None:
+        self.got_on = self.monotonic()
+
     def _is_ours(self, cursor: Cursor) -> bool:
         """Tell whether a cursor is of this node's chain: a machine may get another name."""
         return cursor.key.startswith(prefix(self.node))
@@ -291,7 +296,7 @@ class Shipper:
     def _made_anew(self, cursor: Cursor | None) -> Cursor:
         if cursor is not None and self.sink.find([]) is None:
             return cursor  # a sink that can't tell what it has: what is remembered is all there is
-        anew = from_sink(self.sink, self.node, cursor)
+        anew = from_sink(self.sink, self.node, cursor, self._gets_on)
         if cursor is not None and self._is_ours(cursor):
             anew = merged(cursor, anew)
         with self._lock:

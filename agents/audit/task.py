@@ -20,7 +20,8 @@ from agents.threads import in_daemon_thread
 
 log = logging.getLogger(__name__)
 
-# A step is a few requests, each with a limit of its own; what takes longer is stuck.
+# A step is a few requests, each with a limit of its own; what takes longer is stuck. One that reads
+# all of a sink takes as long as it takes, and tells that it gets on.
 _LONGEST_STEP_S = 900
 _LAST_FLUSH_S = 20.0
 _FORGET_AFTER_S = 90 * 86_400
@@ -129,11 +130,7 @@ class Audit:
             reason = await self._context.wake.wait(wake.AUDIT, self._poll_s)
 
     def _gets_on(self) -> bool:
-        now = self._clock.monotonic()
-        return all(
-            lane.step_since is None or now - lane.step_since < _LONGEST_STEP_S
-            for lane in self._lanes
-        )
+        return all(lane.silent_s() < _LONGEST_STEP_S for lane in self._lanes)
 
     async def _poll(self) -> None:
         async with self._polling:

@@ -143,15 +143,17 @@ def retention(config: Path, as_json: bool) -> None:
 
     context = _context(config)
     rules = context.settings.audit.kept()
-    chosen = find(places(context), context.node, rules, context)
+    chosen = find(places(context), context.node, rules, context.clock.now())
     if as_json:
         segments = [{**one.__dict__, "modified": one.modified.isoformat()} for one in chosen]
         emit({"segments": segments}, 0)
         return
+    count, size = 0, 0
     for one in chosen:
         age = datetime.now(UTC) - one.modified
         show(f"{'move' if one.move else 'remove'}  {one.key}  {age.days} days old")
-    show(f"{len(chosen)} segments, {sum(one.size for one in chosen)} bytes")
+        count, size = count + 1, size + one.size
+    show(f"{count} segments, {size} bytes")
 
 
 def _context(config: Path) -> Context:

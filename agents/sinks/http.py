@@ -84,7 +84,7 @@ class HttpSink:
         """Tell nothing: a receiver can't be asked."""
         return
 
-    def stored(self, node: str) -> Iterator[Stored]:
+    def ends(self, node: str, gets_on: Callable[[], None]) -> Iterator[Stored]:
         """Yield nothing: a receiver can't be asked."""
         return iter(())
 

@@ -95,22 +95,34 @@ class S3Sink:
         heads = ((key, client.head(self._bucket, key)) for key in keys)
         return [_stored(key, there) for key, there in heads if there is not None]
 
-    def stored(self, node: str) -> Iterator[Stored]:
-        """Yield every segment of a node, asking the store about each."""
-        client = self._client()
-        for key in self._keys(node):
-            there = client.head(self._bucket, key)
-            if there is None:
-                raise NotFound(f"{key} was listed and is not there")
-            yield _stored(key, there)
+    def ends(self, node: str, gets_on: Callable[[], None]) -> Iterator[Stored]:
+        """Yield the last segment of each file of a node, asking the store about it.
 
-    def _keys(self, node: str) -> Iterator[str]:
-        for entry in self._client().list(self._bucket, prefix(node)):
-            if entry.key.endswith(SUFFIX):
-                yield entry.key
+        Names are listed in their order, which is that of the bytes in the file.
+        """
+        client, last = self._client(), ""
+        for entry in client.list(self._bucket, prefix(node)):
+            gets_on()
+            if not entry.key.endswith(SUFFIX):
+                continue
+            if last and _file(last) != _file(entry.key):
+                yield self._known(client, last)
+            last = entry.key
+        if last:
+            yield self._known(client, last)
+
+    def _known(self, client: S3Client, key: str) -> Stored:
+        there = client.head(self._bucket, key)
+        if there is None:
+            raise NotFound(f"{key} was listed and is not there")
+        return _stored(key, there)
 
     def close(self) -> None:
         """Nothing is kept open here: the client belongs to the agent."""
+
+
+def _file(key: str) -> str:
+    return key.rpartition("/")[0]
 
 
 def _stored(key: str, there: ObjectHead) -> Stored:

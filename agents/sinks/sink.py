@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -83,8 +83,16 @@ class Sink(Protocol):
         """
         ...
 
-    def stored(self, node: str) -> Iterator[Stored]:
-        """Yield every segment of a node that it holds; none where it can't tell."""
+    def ends(self, node: str, gets_on: Callable[[], None]) -> Iterator[Stored]:
+        """Yield the last segment of each file of a node that it holds; none where it can't tell.
+
+        Args:
+            node: the node.
+            gets_on: is called now and then, since this may take long.
+
+        Raises:
+            FlowrexError: it can't be asked.
+        """
         ...
 
     def close(self) -> None:

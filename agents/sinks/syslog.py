@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +87,7 @@ class SyslogSink:
         """Tell nothing: syslog can't be asked."""
         return
 
-    def stored(self, node: str) -> Iterator[Stored]:
+    def ends(self, node: str, gets_on: Callable[[], None]) -> Iterator[Stored]:
         """Yield nothing: syslog can't be asked."""
         return iter(())
 

@@ -237,9 +237,13 @@ def test_it_tells_what_it_holds_where_it_can(place: Place) -> None:
     place.sink.deliver(first)
     second = segment(2, LINES[:3], first.head.end)
     place.sink.deliver(second)
-    held = {(one.head.number, one.digest) for one in place.sink.stored("n1")}
+    gets_on: list[None] = []
+    ends = place.sink.ends("n1", lambda: gets_on.append(None))
+    held = {(one.head.number, one.digest) for one in ends}
     if place.asked:
-        assert held == {(1, first.digest), (2, second.digest)}
+        assert held == {(2, second.digest)}
+        assert gets_on
+        assert list(place.sink.ends("n2", lambda: None)) == []
         found = place.sink.find([first.head.key, first.head.key.replace("n1", "n2")])
         assert [(one.head.number, one.digest) for one in found or ()] == [(1, first.digest)]
     else:

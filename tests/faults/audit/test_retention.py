@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from agents.audit.due import due
+from agents.audit.due import due, horizon
 from agents.audit.expire import Places, remove, told
 from agents.audit.own import PATTERN, OwnTrail
 from agents.settings.audit import Retention
@@ -26,7 +26,8 @@ def expire(shipping: Shipping) -> None:
     client = gateway.client(shipping.address)
     places = Places(lambda: client, BUCKET, ARCHIVE)
     now = datetime.now(UTC) + timedelta(hours=1)
-    chosen = due(list(client.list(BUCKET, prefix(shipping.node))), RULES, now)
+    entries = list(client.list(BUCKET, prefix(shipping.node)))
+    chosen = list(due(entries, RULES, horizon(entries, now)))
     own = OwnTrail(shipping.folder / "own")
     ready = told(places, chosen[:3], own, now)
     own.close()

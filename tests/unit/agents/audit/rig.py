@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,10 +51,15 @@ class MemorySink:
     def find(self, keys: Collection[str]) -> list[Stored]:
         return [self._stored(self.objects[key]) for key in keys if key in self.objects]
 
-    def stored(self, node: str) -> Iterator[Stored]:
+    def ends(self, node: str, gets_on: Callable[[], None]) -> Iterator[Stored]:
+        last: dict[str, Segment] = {}
         for segment in list(self.objects.values()):
-            if segment.head.node == node:
-                yield self._stored(segment)
+            gets_on()
+            head = segment.head
+            file = f"{head.category}/{head.file}"
+            if head.node == node and (file not in last or last[file].head.start < head.start):
+                last[file] = segment
+        yield from map(self._stored, last.values())
 
     def _stored(self, segment: Segment) -> Stored:
         head = segment.head

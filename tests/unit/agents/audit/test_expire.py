@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agents.audit.due import due
+from agents.audit.due import Due, due, horizon
 from agents.audit.expire import Places, remove, told
 from agents.audit.own import OwnTrail
 from agents.settings.audit import Retention
@@ -31,12 +31,16 @@ def entry(days: int, category: str = "trading") -> ObjectEntry:
 
 
 def keys(entries: list[ObjectEntry], now: datetime) -> list[str]:
-    return [one.key for one in due(entries, RULES, now)]
+    return [one.key for one in chosen(entries, RULES, now)]
+
+
+def chosen(entries: list[ObjectEntry], rules: dict[str, Retention], now: datetime) -> list[Due]:
+    return list(due(entries, rules, horizon(entries, now)))
 
 
 def test_a_segment_is_due_when_its_classs_time_is_over() -> None:
     entries = [entry(0), entry(1), entry(0, "access"), entry(95, "access"), entry(101)]
-    assert keys(entries, THEN + timedelta(days=100, hours=1)) == [entries[2].key, entries[0].key]
+    assert keys(entries, THEN + timedelta(days=100, hours=1)) == [entries[0].key, entries[2].key]
 
 
 def test_a_clock_that_runs_ahead_removes_nothing() -> None:
@@ -97,31 +101,31 @@ def test_the_trail_is_whole_before_and_after(bucket: Any, tmp_path: Path, move: 
     rules = {"trading": Retention(timedelta(days=100), move)}
     own = OwnTrail(tmp_path / "own")
     entries = [*store.list("logs", prefix("n1")), entry(101, "other")]
-    chosen = due(entries, rules, later)[:2]
-    ready = told(places(store), chosen, own, later)
+    old = chosen(entries, rules, later)[:2]
+    ready = told(places(store), old, own, later)
     assert len(ready) == 2
     lines = next((tmp_path / "own").iterdir()).read_bytes().splitlines(keepends=True)
     put(store, shipper, shipper.ship(FileId(9, 9, "9" * 16), lines, category="agent"))
     assert proof(store) == []
     assert remove(places(store), ready) == 2
     assert proof(store) == []
-    assert list(store.versions("logs", chosen[0].key)) == []
+    assert list(store.versions("logs", old[0].key)) == []
     moved = [one.key for one in store.list("archive")]
-    assert moved == (sorted(one.key for one in chosen) if move else [])
+    assert moved == (sorted(one.key for one in old) if move else [])
 
 
 def test_what_is_locked_still_is_neither_told_nor_removed(bucket: Any, tmp_path: Path) -> None:
     store, _ = bucket
     now = THEN + timedelta(days=60)
     store.now = now
-    chosen = due(
+    old = chosen(
         [*store.list("logs", prefix("n1")), entry(60, "other")],
         {"trading": Retention(timedelta(days=50))},
         now,
     )
-    assert len(chosen) == 3
-    assert told(places(store), chosen, OwnTrail(tmp_path / "own"), now) == []
-    assert remove(places(store), chosen) == 0
+    assert len(old) == 3
+    assert told(places(store), old, OwnTrail(tmp_path / "own"), now) == []
+    assert remove(places(store), old) == 0
     assert proof(store) == []
 
 
@@ -133,8 +137,8 @@ def test_what_is_not_as_it_was_shipped_is_neither_told_nor_removed(
     entries = list(store.list("logs", prefix("n1")))
     store.corrupt("logs", entries[0].key, b"something else")
     rules = {"trading": Retention(timedelta(days=100))}
-    chosen = due([*entries, entry(101, "other")], rules, later)
-    ready = told(places(store), chosen, OwnTrail(tmp_path / "own"), later)
+    old = chosen([*entries, entry(101, "other")], rules, later)
+    ready = told(places(store), old, OwnTrail(tmp_path / "own"), later)
     assert [one.key for one in ready] == [one.key for one in entries[1:]]
 
 

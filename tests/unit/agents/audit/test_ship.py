@@ -327,7 +327,7 @@ def test_a_start_with_a_cursor_does_not_read_all_of_the_sink(
 ) -> None:
     rig.write(b"".join(lines(0, 60)))
     rig.ship()
-    monkeypatch.setattr(rig.sink, "stored", None)
+    monkeypatch.setattr(rig.sink, "ends", None)
     rig.start()
     rig.write(b"".join(lines(60, 10)))
     rig.ship()

@@ -120,6 +120,22 @@ async def test_metrics_have_their_names(place: Place) -> None:
     } <= names
 
 
+async def test_it_beats_while_it_reads_all_of_a_sink(place: Place) -> None:
+    place.write()
+    async with place.running():
+        assert await place.task.flush_now()
+    again = Place(place.folder, place.sinks)
+    (place.folder / "state" / "s3" / "cursor").unlink()
+    lane = again.lanes[0]
+    lane.step_since = again.clock.monotonic()
+    await again.clock.advance(1000)
+    assert not again.task._gets_on()
+    lane.shipper.begin()
+    assert again.task._gets_on()
+    await again.clock.advance(1000)
+    assert not again.task._gets_on()
+
+
 async def test_it_beats_only_while_its_steps_end(place: Place) -> None:
     assert place.task._gets_on()
     place.lanes[0].step_since = place.clock.monotonic()
