@@ -84,6 +84,7 @@ class Process:
         Raises:
             ConfigurationError: it can't start.
         """
+        self._clients.found.check()
         made = [(part.name, self._make(part, self._settings)) for part in self._parts()]
         pages = self._endpoint()
         port = await pages.start(self._settings.http.address, self._settings.http.port)
@@ -91,7 +92,7 @@ class Process:
             local.publish(self._settings, port)
             self._listen_to_signals()
             for name, tasks in made:
-                self._start(name, tasks)
+                self._start(name, tasks, at_start=True)
             log.info("agent started", extra={"node": self._node, "config": str(self._path)})
             self._notifier.ready(self._sentence())
             return await self._watch()
@@ -154,7 +155,7 @@ class Process:
                     FlowrexError(f"{', '.join(late)} did not end for the new configuration")
                 )
                 return
-            self._start(name, tasks)
+            self._start(name, tasks, at_start=False)
 
     async def _watch(self) -> FlowrexError | None:
         """Feed the watchdog while every task gets on, until the end."""
@@ -203,8 +204,8 @@ class Process:
     def _make(self, part: wiring.Part, settings: Agent) -> list[Task]:
         return part.make(self._context(settings)) if part.on(settings) else []
 
-    def _start(self, name: str, tasks: list[Task]) -> None:
-        self._supervisor.start(tasks)
+    def _start(self, name: str, tasks: list[Task], *, at_start: bool) -> None:
+        self._supervisor.start(tasks, at_start=at_start)
         self._running[name] = [task.name for task in tasks]
 
     def _context(self, settings: Agent) -> Context:

@@ -30,15 +30,25 @@ class State(StrEnum):
 
 
 class Beat:
-    """How one task tells that it gets on."""
+    """How one task tells that it gets on.
+
+    Attributes:
+        told: whether it ever told that a step was done.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last = clock.monotonic()
         self._allowed: list[float] = []
+        self.told = False
 
     def __call__(self) -> None:
         """Tell that a step is done."""
+        self.told = True
+        self.rest()
+
+    def rest(self) -> None:
+        """Let the silence begin now; nothing is said of a step."""
         self._last = self._clock.monotonic()
 
     @contextmanager
@@ -50,7 +60,7 @@ class Beat:
             yield
         finally:
             self._allowed.remove(until)
-            self()
+            self.rest()  # the step may have failed
 
     @property
     def silent_s(self) -> float:
@@ -63,6 +73,7 @@ class Supervised:
 
     Attributes:
         task: the task.
+        at_start: whether it was started with the agent, and not by a reload.
         state: what it is doing, as far as its start and its end tell.
         error: its last error, in a sentence; empty where it had none.
         failures: how often in a row it failed.
@@ -72,8 +83,9 @@ class Supervised:
         told_stuck: whether it was logged as stuck.
     """
 
-    def __init__(self, task: Task, clock: Clock) -> None:
+    def __init__(self, task: Task, clock: Clock, *, at_start: bool = True) -> None:
         self.task = task
+        self.at_start = at_start
         self.beat = Beat(clock)
         self.state = State.RUNNING
         self.error = ""
@@ -83,6 +95,11 @@ class Supervised:
         self.handle: asyncio.Task[None] | None = None
         self.told_stuck = False
         self._clock = clock
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether the agent starts, and this task has not got on yet."""
+        return self.at_start and not self.beat.told
 
     @property
     def silent_s(self) -> float:
@@ -101,7 +118,7 @@ class Supervised:
     def begin(self) -> None:
         """Take note of a start."""
         self.restarts += 1
-        self.beat()
+        self.beat.rest()
         self._enter(State.RUNNING)
 
     def fail(self, error: Exception, wait_s: float) -> None:

@@ -23,8 +23,10 @@ class Supervisor:
     """The tasks of one agent.
 
     A task that raises is started again after a back-off. One that returns, or raises a
-    `ConfigurationError`, can't go on: the whole agent ends, since half an agent would be trusted
-    as a whole one.
+    `ConfigurationError` before its first beat while the agent starts, can't go on: the whole agent
+    ends, since half an agent would be trusted as a whole one. Later such an error is like any
+    other: a program or a file that is gone for a while must not end the other tasks, the watch of
+    the kill switch among them.
     """
 
     def __init__(
@@ -48,8 +50,12 @@ class Supervisor:
         """Every task with its state, in the order of the starts."""
         return tuple(self._tasks.values())
 
-    def start(self, tasks: Iterable[Task]) -> None:
+    def start(self, tasks: Iterable[Task], *, at_start: bool = True) -> None:
         """Start tasks, in this order; must be called inside the event loop.
+
+        Args:
+            tasks: the tasks.
+            at_start: whether the agent itself starts.
 
         Raises:
             ValueError: there is a task of that name already.
@@ -57,7 +63,7 @@ class Supervisor:
         for task in tasks:
             if task.name in self._tasks:
                 raise ValueError(f"there are two tasks named {task.name}")
-            one = Supervised(task, self._clock)
+            one = Supervised(task, self._clock, at_start=at_start)
             one.handle = asyncio.create_task(self._keep_running(one), name=task.name)
             self._tasks[task.name] = one
         self._changed()
@@ -124,10 +130,11 @@ class Supervisor:
             begun = self._clock.monotonic()
             try:
                 await one.task.run(one.beat)
-            except ConfigurationError as error:
-                self._end(one, error)
-                return
-            except Exception as error:
+            except Exception as raised:
+                error = _alone(raised)
+                if isinstance(error, ConfigurationError) and one.is_starting:
+                    self._end(one, error)
+                    return
                 if self._clock.monotonic() - begun > _FORGIVEN_AFTER_S:
                     one.failures = 0
                 wait_s = self.backoff.seconds(one.failures + 1)
@@ -136,7 +143,7 @@ class Supervisor:
                     "task failed",
                     extra={"task": name, "error": one.error, "again_in_s": round(wait_s, 1)},
                     # What is no FlowrexError is a bug, and its place is wanted.
-                    exc_info=not isinstance(error, FlowrexError),
+                    exc_info=None if isinstance(error, FlowrexError) else error,
                 )
                 self._changed()
                 await self._clock.sleep(wait_s)
@@ -168,3 +175,10 @@ class Supervisor:
     def document(self) -> dict[str, Any]:
         """Return each task's state, for `status` and Consul."""
         return {name: one.document() for name, one in self._tasks.items()}
+
+
+def _alone(error: Exception) -> Exception:
+    """Return the one error of a group of one: what a task says that has tasks of its own."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

@@ -35,7 +35,8 @@ class Task(Protocol):
 
         Cancelled, it finishes or undoes the step at hand and saves what it must. An error that it
         raises is logged, and the supervisor starts it again after a back-off; a return, or a
-        `ConfigurationError`, means that it can't go on, and ends the whole agent.
+        `ConfigurationError` before the first beat at the agent's start, means that it can't go on,
+        and ends the whole agent.
         """
         ...
 

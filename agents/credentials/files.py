@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from flowrex.errors import ConfigurationError
+from flowrex.errors import ConfigurationError, PermissionRefused
 from flowrex.secret import Secret
 
 VARIABLE = "FLOWREX_AGENT_CREDENTIALS_DIR"
@@ -18,6 +18,18 @@ VAULT_JWT = "vault-jwt"
 CONSUL_TOKEN = "consul-token"  # noqa: S105
 S3_ACCESS_KEY = "s3-access-key"
 S3_SECRET_KEY = "s3-secret-key"  # noqa: S105
+
+_OWN = (
+    VAULT_ROLE_ID,
+    VAULT_SECRET_ID,
+    VAULT_CERTIFICATE,
+    VAULT_KEY,
+    VAULT_JWT,
+    CONSUL_TOKEN,
+    S3_ACCESS_KEY,
+    S3_SECRET_KEY,
+)
+_HINT = "The agent's user must be able to read it; systemd's LoadCredential sees to that."
 
 # `LoadCredential=flowrex:/folder` gives each file of the folder a name that begins so.
 _FROM_FOLDER = "flowrex_"
@@ -41,8 +53,24 @@ class Files:
         named = environ.get(VARIABLE) or environ.get("CREDENTIALS_DIRECTORY")
         return cls(Path(named or configured))
 
+    def check(self) -> None:
+        """Read what there is of the agent's own, for the start.
+
+        Raises:
+            ConfigurationError: a file is there and can't be read.
+        """
+        for name in _OWN:
+            try:
+                self.read(name)
+            except PermissionRefused as error:
+                raise ConfigurationError(error.message, hint=error.hint) from error
+
     def path(self, name: str) -> Path | None:
-        """Return a credential's file, or None where there is none."""
+        """Return a credential's file, or None where there is none.
+
+        Raises:
+            PermissionRefused: nobody can say.
+        """
         for path in (self.folder / name, self.folder / f"{_FROM_FOLDER}{name}"):
             try:
                 if path.is_file():
@@ -55,7 +83,7 @@ class Files:
         """Return a credential, or None where there is no such file, or it is empty.
 
         Raises:
-            ConfigurationError: the file is there and can't be read.
+            PermissionRefused: the file is there and can't be read, which may be over soon.
         """
         path = self.path(name)
         if path is None:
@@ -67,10 +95,6 @@ class Files:
         return Secret(text) if text else None
 
 
-def _unreadable(path: Path, error: Exception) -> ConfigurationError:
+def _unreadable(path: Path, error: Exception) -> PermissionRefused:
     reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-    return ConfigurationError(
-        f"this credential can't be read: {reason}",
-        path=path,
-        hint="The agent's user must be able to read it; systemd's LoadCredential sees to that.",
-    )
+    return PermissionRefused(f"{path}: this credential can't be read: {reason}", hint=_HINT)

@@ -103,7 +103,7 @@ def certificate(found: files.Files) -> tuple[str, str]:
     """Return the files of the certificate and of its key.
 
     Raises:
-        PermissionRefused: one of them is missing.
+        PermissionRefused: one of them is missing, or can't be looked for.
     """
     paths = []
     for name in (files.VAULT_CERTIFICATE, files.VAULT_KEY):

@@ -22,8 +22,7 @@ def find(context: Context, name: str, environ: Mapping[str, str] = os.environ) -
         environ: names the credentials' folder.
 
     Raises:
-        ServerUnreachable: it may be in Vault, and Vault is away.
-        ConfigurationError: the file can't be read.
+        ServerUnreachable: it may be in Vault, and Vault is away; or its file can't be read.
     """
     settings = context.settings
     found = Files.of(environ, settings.credentials_dir).read(name)

@@ -39,7 +39,7 @@ def find(settings: Agent, files: Files, vault: Callable[[], VaultClient]) -> Key
 
     Raises:
         ServerUnreachable: Vault is away.
-        PermissionRefused: a key is nowhere.
+        PermissionRefused: a key is nowhere, or its file can't be read.
     """
     kept: dict[str, Mapping[str, Secret]] = {}
 

@@ -21,7 +21,7 @@ from agents.physical.watch import Watch
 from agents.task import Beat
 from flowrex import keys
 from flowrex.duration import seconds
-from flowrex.errors import ConfigurationError, FlowrexError, LockHeld
+from flowrex.errors import FlowrexError, LockHeld
 from flowrex.pgbackrest import BackupType
 
 log = logging.getLogger(__name__)
@@ -124,8 +124,6 @@ class Upkeep:
         try:
             if not await self._work(duty):
                 return
-        except ConfigurationError:
-            raise
         except LockHeld as error:
             log.info("another one is at it", extra={"duty": duty.name, "why": error.message})
             duty.not_before = self._context.clock.monotonic() + _HELD_S
@@ -198,8 +196,6 @@ class Upkeep:
             # A backup builds on what would go, or a restore reads it. The next day does it.
             self._expiry = error.message
             log.info("nothing was deleted", extra={"why": error.message})
-        except ConfigurationError:
-            raise
         except FlowrexError as error:
             self._expiry = error.message
             problem = [Alarm("expiry failed", error.message)]

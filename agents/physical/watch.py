@@ -54,6 +54,7 @@ class Watch:
         self._list_s = seconds(chosen.list_interval)
         self._rpo_s = seconds(chosen.rpo)
         self._ready = False
+        self._looked = False
         self._listed_at: float | None = None
         self._archiver: Archiver | None = None
         self._listing: Listing | None = None
@@ -70,7 +71,11 @@ class Watch:
             await self._context.clock.sleep(self._every_s)
 
     async def look(self) -> None:
-        """Look once; what can't be seen is an alarm as well."""
+        """Look once; what can't be seen is an alarm as well.
+
+        Raises:
+            ConfigurationError: no look succeeded yet, and a program is missing.
+        """
         await self._prepare()
         self.alarms.report("archiver", await self._seen(self._look_at_archiver, "archiver unseen"))
         now = self._context.clock.monotonic()
@@ -78,6 +83,7 @@ class Watch:
             return
         found = await self._seen(self._look_at_archive, "archive unseen")
         self.alarms.report("archive", found)
+        self._looked = True
         if not any(alarm.name == "archive unseen" for alarm in found):
             self._listed_at = now
 
@@ -121,8 +127,10 @@ class Watch:
     async def _seen(self, look: Callable[[], Any], name: str) -> list[Alarm]:
         try:
             found: list[Alarm] = await look()
-        except ConfigurationError:
-            raise
+        except ConfigurationError as error:
+            if not self._looked:
+                raise  # a program that was never there: the agent's start is refused
+            return [Alarm(name, error.message)]
         except FlowrexError as error:
             return [Alarm(name, error.message)]
         return found

@@ -26,6 +26,9 @@ _DATA_ID = "flowrex@32473"
 _NOTICE = 5
 _TIME = re.compile(rb'\{"time":"([0-9T:.\-]{19,32}Z)"')
 _BATCH = 65_536
+_HINT = (
+    "audit.syslog.ca_file, certificate_file and key_file name them; the agent's user reads them."
+)
 
 
 @dataclass(frozen=True)
@@ -57,17 +60,34 @@ class SyslogSink:
     name = "syslog"
 
     def __init__(self, server: SyslogServer) -> None:
-        """Prepare; nothing is sent yet."""
+        """Prepare; nothing is sent yet.
+
+        Args:
+            server: where to and as whom.
+
+        Raises:
+            ConfigurationError: its certificates can't be read. Where that comes later, it is an
+                outage: `deliver` raises `ServerUnreachable`, and is called again.
+        """
         self._server = server
+        try:
+            _context(server)
+        except OSError as error:
+            raise ConfigurationError(_unreadable(error), hint=_HINT) from error
 
     def deliver(self, segment: Segment) -> None:
         """Send every line over a connection of its own and wait for its orderly end."""
         server = self._server
         where = f"the syslog server {server.host}:{server.port}"
         try:
+            # Read each time: a certificate that was replaced is taken up without a reload.
+            context = _context(server)
+        except OSError as error:
+            raise ServerUnreachable(_unreadable(error), hint=_HINT) from error
+        try:
             with (
                 socket.create_connection((server.host, server.port), server.timeout_s) as plain,
-                self._context().wrap_socket(plain, server_hostname=server.host) as connection,
+                context.wrap_socket(plain, server_hostname=server.host) as connection,
             ):
                 for batch in _batches(frame(line) for line in self._messages(segment)):
                     connection.sendall(batch)
@@ -94,19 +114,6 @@ class SyslogSink:
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def _context(self) -> ssl.SSLContext:
-        server = self._server
-        try:
-            context = ssl.create_default_context(cafile=server.ca_file)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            if server.certificate_file:
-                context.load_cert_chain(server.certificate_file, server.key_file)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigurationError(
-                f"audit.syslog: the certificates can't be read: {error}"
-            ) from error
-        return context
-
     def _messages(self, segment: Segment) -> Iterator[bytes]:
         head = segment.head
         priority = self._server.facility * 8 + _NOTICE
@@ -121,6 +128,23 @@ class SyslogSink:
 def frame(message: bytes) -> bytes:
     """Return a message with its length before it."""
     return b"%d " % len(message) + message
+
+
+def _context(server: SyslogServer) -> ssl.SSLContext:
+    """Read the certificates.
+
+    Raises:
+        OSError: they can't be read, or are none.
+    """
+    context = ssl.create_default_context(cafile=server.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if server.certificate_file:
+        context.load_cert_chain(server.certificate_file, server.key_file)
+    return context
+
+
+def _unreadable(error: OSError) -> str:
+    return f"audit.syslog: the certificates can't be read: {error}"
 
 
 def _batches(frames: Iterator[bytes]) -> Iterator[bytes]:

@@ -114,6 +114,53 @@ async def test_a_wrong_configuration_ends_the_agent(supervisor: Supervisor) -> N
     assert state(supervisor, "one") == "ended"
 
 
+def missing_after(*before: bool) -> Body:
+    """Return a body that finds a program missing; it beats before that in the runs that say so."""
+    runs = iter(before)
+
+    async def run(beat: Beat) -> None:
+        if next(runs, False):
+            beat()
+        raise ConfigurationError("pg_dump is missing")
+
+    return run
+
+
+async def test_what_is_wrong_before_the_first_beat_ends_the_agent_also_where_a_part_says_so(
+    supervisor: Supervisor,
+) -> None:
+    async def has_parts(beat: Beat) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(missing_after(False)(beat))  # type: ignore[arg-type]
+
+    supervisor.start([Worker("one", has_parts)])
+    assert (await supervisor.failed()).message == "pg_dump is missing"
+
+
+@pytest.mark.parametrize("at_start", [True, False])
+async def test_a_wrong_configuration_while_running_is_the_outage_of_one_task(
+    clock: FakeClock, supervisor: Supervisor, at_start: bool
+) -> None:
+    # After a reload, not even the first run may end what goes well.
+    supervisor.start([Worker("watch", idle)])
+    supervisor.start([Worker("one", missing_after(at_start))], at_start=at_start)
+    await clock.advance(4)
+    said = supervisor.document()
+    assert said["one"]["state"] == "waiting"
+    assert said["one"]["error"].startswith("pg_dump is missing (again in ")
+    assert said["one"]["restarts"] == 2
+    assert said["watch"]["state"] == "running"
+
+
+async def test_a_long_step_that_fails_is_no_beat(supervisor: Supervisor) -> None:
+    async def looks(beat: Beat) -> None:
+        with beat.allow(600):
+            raise ConfigurationError("psql is missing")
+
+    supervisor.start([Worker("one", looks)])
+    assert (await supervisor.failed()).message == "psql is missing"
+
+
 async def test_a_task_without_a_beat_is_stuck_and_named(
     clock: FakeClock, supervisor: Supervisor
 ) -> None:

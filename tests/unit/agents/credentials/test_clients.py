@@ -205,6 +205,16 @@ def test_without_vault_every_credential_is_a_file(
     assert clients.seen.logins == 0
 
 
+def test_a_file_that_gets_unreadable_is_an_outage_that_goes_over(
+    clients: Clients, folder: Path
+) -> None:
+    (folder / "consul-token").write_bytes(b"\xff\xfe")
+    with pytest.raises(ServerUnreachable, match="consul-token: this credential can't be read"):
+        clients.consul()
+    (folder / "consul-token").write_text("of-the-file")
+    assert secrets(clients.consul()) == ["of-the-file"]
+
+
 def test_a_reload_replaces_the_clients_of_what_changed_only(clients: Clients) -> None:
     consul, s3, vault = clients.consul(), clients.s3(), clients.vault()
     old = clients.settings

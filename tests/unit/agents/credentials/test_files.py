@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agents.credentials.files import Files
-from flowrex.errors import ConfigurationError
+from flowrex.errors import ConfigurationError, PermissionRefused
 
 
 def test_the_environment_comes_before_the_configuration() -> None:
@@ -41,5 +41,12 @@ def test_a_missing_folder_holds_none(tmp_path: Path) -> None:
 
 def test_an_unreadable_credential_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "consul-token").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigurationError, match="consul-token: this credential can't be read"):
+    with pytest.raises(PermissionRefused, match="consul-token: this credential can't be read"):
         Files(tmp_path).read("consul-token")
+
+
+def test_an_unreadable_credential_is_looked_for_at_the_start(tmp_path: Path) -> None:
+    Files(tmp_path).check()
+    (tmp_path / "s3-secret-key").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigurationError, match="s3-secret-key: this credential can't be read"):
+        Files(tmp_path).check()

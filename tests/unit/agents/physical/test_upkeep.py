@@ -12,7 +12,7 @@ from agents import lock
 from agents.physical import alone
 from agents.physical.state import State
 from flowrex import keys
-from flowrex.errors import ServerUnreachable
+from flowrex.errors import ConfigurationError, ServerUnreachable
 from tests.unit.agents.physical.repository import FULL, backup, document
 from tests.unit.agents.physical.rig import BAD, Programs, Rig
 
@@ -67,6 +67,14 @@ async def test_what_failed_is_an_alarm_and_not_tried_again_at_once(tmp_path: Pat
     await rig.clock.advance(61)
     assert "backup --type=full" in await rounds(rig)
     assert "full backup failed" not in rig.alarms.names
+
+
+async def test_a_program_that_goes_missing_is_an_alarm_and_no_end(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.programs.fails["backup"] = ConfigurationError("pgbackrest is not installed")
+    assert "check" in await rounds(rig)
+    assert "full backup failed" in rig.alarms.names
+    assert rig.upkeep.status()["problem"] == "full backup failed"
 
 
 async def test_old_backups_go_only_after_a_good_verification(rig: Rig) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flowrex.errors import ServerUnreachable
+from flowrex.errors import ConfigurationError, ServerUnreachable
 from tests.unit.agents.physical.repository import FULL, backup, document
 from tests.unit.agents.physical.rig import Programs, Rig
 from tests.unit.agents.physical.test_archiver import QUIET
@@ -69,6 +69,26 @@ async def test_what_cant_be_seen_is_an_alarm_as_well(rig: Rig) -> None:
     rig.programs.fails = {verb: ServerUnreachable("away") for verb in ("psql", "info")}
     await rig.watch.look()
     assert rig.alarms.names == ["archive unseen", "archiver unseen"]
+    rig.programs.fails = {}
+    await rig.watch.look()
+    assert rig.alarms.names == []
+
+
+@pytest.mark.parametrize("verb", ["psql", "info"])
+async def test_a_program_that_was_never_there_refuses_the_start(rig: Rig, verb: str) -> None:
+    rig.programs.fails = {verb: ConfigurationError(f"{verb} is not installed")}
+    with pytest.raises(ConfigurationError, match="not installed"):
+        await rig.watch.look()
+
+
+async def test_a_program_that_goes_missing_is_an_alarm_until_it_is_back(rig: Rig) -> None:
+    await rig.watch.look()
+    gone = ConfigurationError("it is not installed")
+    rig.programs.fails = {verb: gone for verb in ("psql", "info")}
+    rig.watch.look_again()
+    await rig.watch.look()
+    assert rig.alarms.names == ["archive unseen", "archiver unseen"]
+    assert rig.alarms.document()[0]["why"] == "it is not installed"
     rig.programs.fails = {}
     await rig.watch.look()
     assert rig.alarms.names == []
