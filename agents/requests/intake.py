@@ -90,7 +90,12 @@ class Intake:
             await self._refuse(request_id, known, why)
             return None
         entry = known or Entry(request_id, "claiming", secrets.token_hex(8), request)
-        await self._ledger.note(entry)
+        if known is None:
+            try:
+                await self._ledger.note(entry)
+            except OSError as error:
+                await self._turn_away(entry, request, error)
+                return None
         node = self._context.node
         text = f"the agent of {node} has taken it"
         accepted = Answer(request_id, "accepted", self._now(), text, {"node": node}, entry.claim)
@@ -105,6 +110,15 @@ class Intake:
             extra={"request": request_id, "kind": request.kind, "by": request.by},
         )
         return entry
+
+    async def _turn_away(self, entry: Entry, request: Request, error: OSError) -> None:
+        """Answer what can't be written down, and so must not be done; what runs goes on."""
+        why = f"it was not taken: {error.strerror} ({self._context.settings.state_dir})"
+        answer = Answer(entry.id, "failed", self._now(), why, {"exit_status": 1}, entry.claim)
+        if await asyncio.to_thread(self._answers.claim, answer):
+            _log.error("request is not taken", extra={"request": entry.id, "why": why})
+            self._ledger.count(request.kind, answer)
+        self._refused.add(entry.id)
 
     def _read(self, request_id: str, listed: KVEntry) -> tuple[Request | None, str]:
         """Return the request, or why it is not done."""

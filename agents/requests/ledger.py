@@ -74,4 +74,11 @@ class Ledger:
         """Remove an entry."""
         self.entries.pop(request_id, None)
         self.untold.pop(request_id, None)
-        await asyncio.to_thread(self._journal.remove, request_id)
+        try:
+            await asyncio.to_thread(self._journal.remove, request_id)
+        except OSError as error:
+            # The next life finds it, and forgets it in its turn.
+            _log.error(
+                "a request's journal can't be removed",
+                extra={"request": request_id, "error": str(error)},
+            )

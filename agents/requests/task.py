@@ -216,7 +216,7 @@ class Requests:
             try:
                 await self._ledger.note(entry)
             except OSError as error:
-                text = f"it was not begun: {error.strerror} ({error.filename})"
+                text = f"it was not begun: {error.strerror} ({self._context.settings.state_dir})"
                 failed = Answer(entry.id, "failed", self._now(), text, {}, entry.claim)
                 await self._ledger.end(entry, failed)
                 return

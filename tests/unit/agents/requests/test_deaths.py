@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +15,7 @@ import pytest
 from agents.context import Context
 from agents.requests.handler import Handling, Progress
 from agents.requests.journal import Journal
+from flowrex import keys
 from flowrex.node_requests import Request
 from flowrex.testing.consul import FakeConsul
 from tests.unit.agents.requests.conftest import Desk, until
@@ -124,4 +127,64 @@ async def test_a_disk_that_is_full_begins_nothing(
     desk.ask()
     async with desk.life({"backup": Handling(handle)}):
         answer = await desk.ended()
-    assert answer.message == "it was not begun: No space left on device (1.json)"
+    assert answer.message == f"it was not begun: No space left on device ({tmp_path})"
+
+
+async def test_a_disk_that_is_full_takes_nothing_and_what_runs_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path, FakeConsul())
+    write, is_full, go = Journal.write, threading.Event(), threading.Event()
+
+    def full(self: Journal, entry: Any) -> None:
+        if is_full.is_set():
+            raise OSError(28, "No space left on device")
+        write(self, entry)
+
+    monkeypatch.setattr(Journal, "write", full)
+    done = []
+
+    def handle(request: Request, context: Context, progress: Progress) -> Mapping[str, Any]:
+        while request.id == "1" and not go.wait(0.005):
+            progress("half of it")
+        done.append(request.id)
+        return {}
+
+    async with desk.life({"backup": Handling(handle), "restore": Handling(handle)}) as task:
+        desk.ask("restore")
+        await until(lambda: [one["id"] for one in task.status()["running"]] == ["1"])
+        is_full.set()
+        desk.ask(name="2")
+        turned_away = await desk.ended("2")
+        assert [one["id"] for one in task.status()["running"]] == ["1"]
+        go.set()
+        assert (await desk.ended()).state == "done"
+        is_full.clear()
+        desk.ask(name="3")
+        assert (await desk.ended("3")).state == "done"
+    assert turned_away.state == "failed"
+    assert turned_away.message == f"it was not taken: No space left on device ({tmp_path})"
+    assert done == ["1", "3"], "what was answered `failed` is not done later"
+
+
+async def test_a_journal_that_cant_be_removed_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path, FakeConsul())
+
+    def handle(request: Request, context: Context, progress: Progress) -> Mapping[str, Any]:
+        return {}
+
+    def keeps(self: Journal, request_id: str) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Journal, "remove", keeps)
+    async with desk.life({"backup": Handling(handle)}):
+        desk.ask()
+        await desk.ended()
+    desk.consul.kv_delete(keys.request("node1", "1"))
+    desk.clock.ahead = timedelta(days=8)
+    async with desk.life({"backup": Handling(handle)}):
+        await until(lambda: desk.answer() is None)
+        desk.ask(name="2")
+        assert (await desk.ended("2")).state == "done"
