@@ -63,10 +63,17 @@ class Rest:
 
 @dataclass(frozen=True)
 class Listing:
-    """What is in the store, oldest first."""
+    """What is in the store, oldest first.
+
+    Attributes:
+        backups: what is whole.
+        rests: what is not.
+        newest: when the newest object of all was written, by the store's clock.
+    """
 
     backups: tuple[Backup, ...]
     rests: tuple[Rest, ...] = ()
+    newest: datetime | None = None
 
     def find(self, name: str) -> Backup:
         """Return a backup by its name; `newest` is the newest.
@@ -132,7 +139,12 @@ class Catalog:
             for name, group in groups.items()
             if name not in whole
         ]
-        return Listing(tuple(sorted(backups, key=lambda one: (one.at, one.name))), tuple(rests))
+        written = [one.modified for group in groups.values() for one in group.values()]
+        return Listing(
+            tuple(sorted(backups, key=lambda one: (one.at, one.name))),
+            tuple(rests),
+            max(written, default=None),
+        )
 
     def read(self, name: str) -> Manifest:
         """Return a backup's manifest.

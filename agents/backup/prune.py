@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from agents.backup import names, records
 from agents.backup.catalog import Catalog, Rest
 from agents.backup.psql import Tick
-from agents.backup.retention import Decision, Policy, decide
+from agents.backup.retention import Decision, Policy, believed, decide
 from flowrex.errors import PermissionRefused
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,11 @@ class Pruned:
     refused: tuple[tuple[str, str], ...] = ()
     rests: tuple[str, ...] = ()
 
+    @property
+    def doubt(self) -> str:
+        """Why the time itself is not believed, so that nothing went; empty where it is."""
+        return next((one.reason for one in self.decisions if one.doubted), "")
+
 
 def prune(
     catalog: Catalog,
@@ -50,15 +55,17 @@ def prune(
     Args:
         catalog: the backups.
         policy: how long they are kept.
-        now: the time.
+        now: the time by the node's clock; the store's has to agree.
         dry_run: decide, and delete nothing.
         tick: called between two deletions; what it raises ends it.
         progress: told in sentences how far it is.
     """
     listing = catalog.list()
-    decisions = decide(listing.backups, now, policy)
+    written = listing.newest or now
+    decisions = decide(listing.backups, now, policy, written=written)
     # Where the clock is in doubt, the age of a rest is too.
     trusted = not any(one.doubted for one in decisions)
+    now = believed(now, written)
     rests = [one for one in listing.rests if trusted and now - one.newest > _REST_AGE]
     if dry_run:
         return Pruned(tuple(decisions), rests=tuple(one.name for one in rests))

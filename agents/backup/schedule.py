@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -69,3 +70,15 @@ class Schedule:
         if last is None or last > now + _FUTURE:
             return now if last is None else self.after(now)
         return self.after(last)
+
+
+def latest(runs: Iterable[datetime], now: datetime) -> datetime | None:
+    """Return the last run, or None where there was none.
+
+    Those of the future are of a clock that was put right since; the next would wait for them.
+
+    Args:
+        runs: when each began.
+        now: the time.
+    """
+    return max((one for one in runs if one <= now + _FUTURE), default=None)

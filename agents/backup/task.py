@@ -18,7 +18,7 @@ from agents.backup import names
 from agents.backup.assemble import backups_of
 from agents.backup.catalog import Listing
 from agents.backup.hands import Hands
-from agents.backup.schedule import Schedule
+from agents.backup.schedule import Schedule, latest
 from agents.backup.work import Backups
 from agents.context import Context
 from agents.task import Beat
@@ -67,12 +67,14 @@ class Job:
 
     def due(self, now: datetime) -> bool:
         """Tell whether it is to be done now."""
-        waits = self.not_before is not None and now < self.not_before
+        # A pause that is longer than any is of a clock that was put right since.
+        waits = self.not_before is not None and now < self.not_before <= now + _AGAIN_MOST
         return not waits and self.wanted(now)
 
     def wanted(self, now: datetime) -> bool:
         """Tell whether its time has come, also where it has to wait after a failure."""
-        return self.schedule.due(self.last, now) <= now
+        last = latest([self.last] if self.last else [], now)
+        return self.schedule.due(last, now) <= now
 
     def failed(self, now: datetime, why: str) -> None:
         """Take note of a failure."""
@@ -187,7 +189,7 @@ class BackupTask:
     def _look(self) -> None:
         listing = self._backups.list()
         job = self._jobs["backup"]
-        job.last = _last_scheduled(listing)
+        job.last = _last_scheduled(listing, self._context.clock.now())
         if job.problem.startswith("the backups can't be listed"):
             job.problem = ""
         if listing.backups:
@@ -224,8 +226,9 @@ class BackupTask:
 
     def _back_up(self, hands: Hands) -> None:
         def done_meanwhile() -> bool:
-            self._jobs["backup"].last = _last_scheduled(self._backups.list())
-            return not self._jobs["backup"].due(self._context.clock.now())
+            now = self._context.clock.now()
+            self._jobs["backup"].last = _last_scheduled(self._backups.list(), now)
+            return not self._jobs["backup"].due(now)
 
         self._backups.take("scheduled", hands, unless=done_meanwhile)
 
@@ -235,7 +238,10 @@ class BackupTask:
             self._backups.drill(good[-1].name, hands)
 
     def _prune(self, hands: Hands) -> None:
-        self._backups.prune(hands)
+        if doubt := self._backups.prune(hands).doubt:
+            raise FlowrexError(
+                doubt, hint="`flowrex-agent backup prune --dry-run` shows each backup."
+            )
 
     def _tick(self) -> None:
         self._ticks += 1
@@ -278,7 +284,7 @@ class BackupTask:
         write_atomic(Path(self._file), json.dumps(runs) + "\n", mode=0o600)
 
 
-def _last_scheduled(listing: Listing) -> datetime | None:
+def _last_scheduled(listing: Listing, now: datetime) -> datetime | None:
     """Return when the last good one was begun: one that is broken, or was never read, is none."""
     scheduled = [one for one in listing.backups if one.name.startswith("scheduled_") and one.good]
-    return max((names.moment(one.name) for one in scheduled), default=None)
+    return latest((names.moment(one.name) for one in scheduled), now)

@@ -14,7 +14,7 @@ from typing import Any
 from agents.alarms import FOLDER, Alarm, Alarms
 from agents.backup import names
 from agents.backup.catalog import Listing
-from agents.backup.schedule import Schedule
+from agents.backup.schedule import Schedule, latest
 from agents.context import Context
 from agents.snapshots.work import Snapshots
 from agents.task import Beat
@@ -43,6 +43,7 @@ class _Kind:
     total_failures: int = 0
     not_before: datetime | None = None
     problem: str = ""
+    doubt: str = ""
 
 
 class SnapshotTask:
@@ -87,7 +88,8 @@ class SnapshotTask:
         """Take what is due, in this thread."""
         for kind, state in self._kinds.items():
             now = self._context.clock.now()
-            if state.not_before is not None and now < state.not_before:
+            # A pause that is longer than any is of a clock that was put right since.
+            if state.not_before is not None and now < state.not_before <= now + _AGAIN_MOST:
                 continue
             try:
                 self._look(kind, state)
@@ -112,15 +114,21 @@ class SnapshotTask:
 
         if self._snapshots.take(kind, "scheduled", tick=self._tick, unless=taken_meanwhile):
             log.info("a snapshot was taken and read again", extra={"of": kind})
-            self._snapshots.prune(kind)
+            self._tell_doubt(kind, self._snapshots.prune(kind).doubt)
             self._look(kind, state)
         state.failures, state.not_before, state.problem = 0, None, ""
         self._alarms.report(kind, [])
 
+    def _tell_doubt(self, kind: str, doubt: str) -> None:
+        """Tell why none was deleted, until one may be."""
+        self._kinds[kind].doubt = doubt
+        found = [Alarm(f"{kind} snapshots not pruned", doubt)] if doubt else []
+        self._alarms.report(f"{kind} prune", found)
+
     def _look(self, kind: str, state: _Kind) -> None:
         listing = self._snapshots.list(kind)
         state.count = len(listing.backups)
-        state.last = _last_scheduled(listing)
+        state.last = _last_scheduled(listing, self._context.clock.now())
         state.good = max((one.at for one in listing.backups if one.good), default=None)
 
     def _failed(self, kind: str, state: _Kind, now: datetime, error: FlowrexError) -> None:
@@ -162,7 +170,10 @@ class SnapshotTask:
         return {
             "doing": self._doing or None,
             "problem": "; ".join(
-                f"{kind}: {state.problem}" for kind, state in self._kinds.items() if state.problem
+                f"{kind}: {why}"
+                for kind, state in self._kinds.items()
+                for why in (state.problem, state.doubt)
+                if why
             ),
             "good_at": {
                 kind: state.good.isoformat() if state.good else None
@@ -194,7 +205,7 @@ class SnapshotTask:
         yield failures
 
 
-def _last_scheduled(listing: Listing) -> datetime | None:
+def _last_scheduled(listing: Listing, now: datetime) -> datetime | None:
     """Return when the last good one was begun: one that is broken is none."""
     scheduled = [one for one in listing.backups if one.name.startswith("scheduled_") and one.good]
-    return max((names.moment(one.name) for one in scheduled), default=None)
+    return latest((names.moment(one.name) for one in scheduled), now)

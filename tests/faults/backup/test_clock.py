@@ -10,9 +10,11 @@ import pytest
 from agents.backup import restore, take
 from agents.backup.fill import Target
 from agents.backup.prune import prune
+from agents.backup.records import Record
 from agents.backup.retention import Policy
 from tests import postgres
 from tests.faults.backup.conftest import World
+from tests.unit.agents.backup.making import write
 
 pytestmark = pytest.mark.ci
 
@@ -31,6 +33,23 @@ def test_nothing_is_deleted_while_the_clock_is_in_doubt(world: World, days: int)
     assert [one.id for one in world.straight.s3().open_uploads(world.straight.bucket)] == [
         upload.id
     ]
+
+
+def test_one_new_backup_of_a_wrong_clock_costs_no_other(world: World) -> None:
+    s3, bucket = world.straight.s3(), world.straight.bucket
+    real = world.source.now()
+    for days in (400, *range(30)):
+        at = real - timedelta(days=days)
+        name = write(world.straight, s3, at, bucket=bucket)
+        world.straight.note(name, Record("verified", at))
+    wrong = real + timedelta(days=400)
+    name = write(world.straight, s3, wrong, bucket=bucket)
+    world.straight.note(name, Record("verified", wrong))
+    upload = s3.multipart(bucket, world.straight.folder() + "half")
+    done = prune(world.straight, Policy(), wrong + timedelta(hours=1))
+    assert (done.deleted, len(world.straight.list().backups)) == ((), 32)
+    assert "by the store's clock nothing is younger" in done.doubt
+    assert [one.id for one in s3.open_uploads(bucket)] == [upload.id]
 
 
 def test_a_backup_made_with_a_wrong_clock_has_the_moment_of_the_database(world: World) -> None:

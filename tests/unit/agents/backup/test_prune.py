@@ -19,10 +19,10 @@ POLICY = Policy(weekly=timedelta(0), monthly=timedelta(0))
 
 @pytest.fixture
 def books() -> tuple[Catalog, FakeS3]:
-    """A young good backup and an old one."""
+    """Young good backups and an old one."""
     found, s3 = catalog()
     s3.now = NOW
-    for days in (1, 100):
+    for days in (1, 30, 100):
         name = write(found, s3, NOW - timedelta(days=days))
         found.note(name, Record("verified", NOW))
     return found, s3
@@ -34,9 +34,9 @@ def names(books: Catalog) -> list[str]:
 
 def test_what_goes_is_gone_with_all_its_versions(books: tuple[Catalog, FakeS3]) -> None:
     found, s3 = books
-    old, young = names(found)
+    old, *young = names(found)
     assert prune(found, POLICY, NOW).deleted == (old,)
-    assert names(found) == [young]
+    assert names(found) == young
     assert list(s3.versions("backups", found.folder(old))) == []
 
 
@@ -44,7 +44,7 @@ def test_a_dry_run_deletes_nothing(books: tuple[Catalog, FakeS3]) -> None:
     found, s3 = books
     before = s3.contents("backups")
     done = prune(found, POLICY, NOW, dry_run=True)
-    assert [one.keep for one in done.decisions] == [False, True]
+    assert [one.keep for one in done.decisions] == [False, True, True]
     assert (done.deleted, s3.contents("backups")) == ((), before)
 
 
@@ -88,7 +88,7 @@ def test_whoever_dies_half_way_leaves_nothing_listed_that_is_not_whole(
             prune(found, POLICY, NOW)
     assert all(one.manifest for one in found.list().backups)
     prune(found, POLICY, NOW)
-    assert len(names(found)) == 1
+    assert len(names(found)) == 2
 
 
 class TestRests:
@@ -123,3 +123,21 @@ class TestRests:
         s3.put("backups", self.KEY, b"half")
         done = prune(found, POLICY, NOW + timedelta(days=3650))
         assert (done.deleted, done.rests) == ((), ())
+
+    def test_what_the_stores_clock_shows_is_young_stays(
+        self, books: tuple[Catalog, FakeS3]
+    ) -> None:
+        found, s3 = books
+        s3.now = NOW - timedelta(hours=1)
+        s3.put("backups", self.KEY, b"half")
+        # By the node's clock it is three days old.
+        assert prune(found, POLICY, NOW + timedelta(days=3)).rests == ()
+
+
+def test_a_backup_of_a_clock_that_jumped_costs_no_other(books: tuple[Catalog, FakeS3]) -> None:
+    found, s3 = books
+    jumped = NOW + timedelta(days=400)
+    found.note(write(found, s3, jumped), Record("verified", jumped))
+    done = prune(found, POLICY, jumped)
+    assert (done.deleted, len(names(found))) == ((), 4)
+    assert "a clock is or was wrong" in done.doubt

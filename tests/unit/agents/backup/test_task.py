@@ -15,7 +15,9 @@ from agents.alarms import FOLDER, read
 from agents.backup.assemble import backups_of
 from agents.backup.catalog import Listing
 from agents.backup.hands import Hands
+from agents.backup.prune import Pruned
 from agents.backup.records import Record
+from agents.backup.retention import Decision
 from agents.backup.task import BackupTask
 from agents.backup.work import Backups
 from agents.context import Context
@@ -43,6 +45,7 @@ class Node:
         self.context = context
         self.did: list[str] = []
         self.fails: Exception | None = None
+        self.doubt = ""
         made = backups_of(context)
         self.backups = dataclasses.replace(
             made, catalog=dataclasses.replace(books, retention=made.catalog.retention),
@@ -67,10 +70,10 @@ class Node:
             def drill(self, name: str, hands: Hands) -> None:  # type: ignore[override]
                 node.did.append(f"drill {name}")
 
-            def prune(  # type: ignore[override]
-                self, hands: Hands, *, dry_run: bool = False
-            ) -> None:
+            def prune(self, hands: Hands, *, dry_run: bool = False) -> Pruned:
                 node.did.append("prune")
+                doubted = [Decision("one", True, node.doubt, doubted=True)] if node.doubt else []
+                return Pruned(tuple(doubted))
 
         self.backups = Quick(**{
             field.name: getattr(self.backups, field.name)
@@ -222,3 +225,42 @@ async def test_metrics_have_the_moment_of_the_last_good_backup(node: Node) -> No
     assert found["flowrex_backup_last_success_timestamp_seconds"] == taken
     assert found["flowrex_backup_size_bytes"] > 0
     assert found["flowrex_backup_failures_total"] == 0
+
+
+async def test_a_time_that_is_not_believed_is_said_and_pruning_is_tried_again(node: Node) -> None:
+    node.doubt = "a clock is or was wrong; nothing is deleted"
+    async with node.running():
+        for _ in range(38):
+            await node.wait(minutes=30)
+        assert "prune" in node.did
+        assert node.task.status()["problem"] == f"prune: {node.doubt}"
+        told = read(node.context.state(FOLDER) / "backup.json")
+        assert [one.alarm.name for one in told] == ["prune failed"]
+        node.doubt = ""
+        await node.wait(hours=1)
+        assert node.task.status()["problem"] == ""
+        assert read(node.context.state(FOLDER) / "backup.json") == []
+
+
+async def test_a_backup_of_the_future_does_not_hold_up_the_next(node: Node) -> None:
+    jumped = node.clock.now() + timedelta(days=400)
+    name = write(node.backups.catalog, node.s3, jumped)
+    node.backups.catalog.note(name, Record("verified", jumped))
+    async with node.running():
+        assert node.did == ["backup"]
+        await node.wait(minutes=1)
+        assert node.did == ["backup"]
+
+
+async def test_what_a_clock_that_was_wrong_put_off_is_done_when_it_is_right(node: Node) -> None:
+    node.clock.time += timedelta(days=400)
+    node.fails = ServerUnreachable("PostgreSQL is gone")
+    async with node.running():
+        pass
+    node.task._save()
+    node.clock.time -= timedelta(days=400)
+    node.fails = None
+    async with node.running():
+        assert node.did == ["backup", "drill " + node.listed().backups[-1].name, "prune"]
+        await node.wait(minutes=1)
+        assert node.did.count("prune") == 1

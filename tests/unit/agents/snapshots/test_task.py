@@ -33,6 +33,7 @@ class Node:
         self.clock = FakeClock()
         self.consul = FakeConsul()
         self.s3 = FakeS3()
+        self.s3.now = self.clock.now()
         self.s3.ensure_bucket("backups")
         self.servers = {kind: Server(kind=kind) for kind in ("consul", "nomad")}
         settings = defaults()
@@ -60,6 +61,10 @@ class Node:
         )
         self.task = SnapshotTask(context, self.work)
 
+    def wait(self, **time: float) -> None:
+        self.clock.time += timedelta(**time)
+        self.s3.now = self.clock.now()
+
     def counts(self) -> dict[str, int]:
         return {kind: len(self.work.list(kind).backups) for kind in self.servers}
 
@@ -73,7 +78,7 @@ def test_the_first_is_due_at_once_and_the_next_an_hour_later(node: Node) -> None
     node.task.round()
     node.task.round()
     assert node.counts() == {"consul": 1, "nomad": 1}
-    node.clock.time += timedelta(hours=1)
+    node.wait(hours=1)
     node.task.round()
     assert node.counts() == {"consul": 2, "nomad": 2}
     assert node.task.status()["problem"] == ""
@@ -87,7 +92,7 @@ def test_one_that_fails_holds_up_no_other_and_is_tried_again_later(node: Node) -
     node.servers["consul"].away = False
     node.task.round()
     assert node.counts()["consul"] == 0, "not at once"
-    node.clock.time += timedelta(minutes=3)
+    node.wait(minutes=3)
     node.task.round()
     assert node.counts()["consul"] == 1
     assert node.task.status()["problem"] == ""
@@ -95,7 +100,7 @@ def test_one_that_fails_holds_up_no_other_and_is_tried_again_later(node: Node) -
 
 def test_what_was_missed_while_the_agent_was_down_is_made_up_for_once(node: Node) -> None:
     node.task.round()
-    node.clock.time += timedelta(days=2)
+    node.wait(days=2)
     node.task.round()
     assert node.counts() == {"consul": 2, "nomad": 2}
 
@@ -104,7 +109,7 @@ def test_one_that_came_broken_is_taken_again(node: Node) -> None:
     node.servers["nomad"].content = b"broken"
     node.task.round()
     node.servers["nomad"].content = b"whole, to the end"
-    node.clock.time += timedelta(minutes=3)
+    node.wait(minutes=3)
     node.task.round()
     assert [one.good for one in node.work.list("nomad").backups] == [False, True]
 
@@ -128,7 +133,7 @@ def test_while_another_node_takes_one_it_waits_and_that_is_no_failure(node: Node
         node.task.round()
     assert node.counts() == {"consul": 1, "nomad": 0}
     assert node.task.status()["problem"] == ""
-    node.clock.time += timedelta(minutes=3)
+    node.wait(minutes=3)
     node.task.round()
     assert node.counts() == {"consul": 1, "nomad": 1}
 
@@ -141,6 +146,32 @@ def test_one_that_fails_is_an_alarm_until_one_succeeds(node: Node) -> None:
     node.task.round()
     assert alarms() == ["consul snapshot failed"]
     node.servers["consul"].away = False
-    node.clock.time += timedelta(minutes=3)
+    node.wait(minutes=3)
     node.task.round()
     assert alarms() == []
+
+
+def test_a_clock_that_jumps_costs_no_snapshot_neither_an_old_one_nor_the_next(node: Node) -> None:
+    def alarms() -> list[str]:
+        return [one.alarm.name for one in read(node.folder / "alarms" / "snapshots.json")]
+
+    for _ in range(40):
+        node.task.round()
+        node.wait(days=1)
+    before = node.counts()
+    node.clock.time += timedelta(days=400)  # the node's clock, not the store's
+    node.task.round()
+    assert node.counts() == {kind: count + 1 for kind, count in before.items()}
+    assert alarms() == ["consul snapshots not pruned", "nomad snapshots not pruned"]
+    assert "a clock is or was wrong" in node.task.status()["problem"]
+    node.clock.time -= timedelta(days=400)
+    node.wait(days=1)
+    node.task.round()
+    assert node.counts() == {kind: count + 2 for kind, count in before.items()}
+    for kind in node.servers:
+        jumped = node.work.list(kind).backups[-1].name
+        for entry in list(node.s3.list("backups", node.work.catalogs[kind].folder(jumped))):
+            node.s3.delete("backups", entry.key)
+    node.wait(days=1)
+    node.task.round()
+    assert (node.task.status()["problem"], alarms()) == ("", [])
