@@ -117,11 +117,14 @@ class Process:
                 new = await asyncio.to_thread(load, self._path)
                 reload.check(self._settings, new, str(self._path))
                 await self._take(new)
-            except FlowrexError as error:
+            except Exception as raised:  # systemd waits for READY
+                bug = not isinstance(raised, FlowrexError)
+                error = raised if isinstance(raised, FlowrexError) else _bug(raised)
                 about.problem = error.message
                 log.error(
                     "configuration refused; the one before it stays in use",
                     extra={"error": error.message, "hint": error.hint},
+                    exc_info=bug,
                 )
             else:
                 about.problem = ""
@@ -268,6 +271,12 @@ class Process:
     def _sentence(self) -> str:
         said = self.document()["check"]
         return str(said["output"])
+
+
+def _bug(error: Exception) -> FlowrexError:
+    return FlowrexError(
+        f"this is a bug in flowrex-agent: {type(error).__name__}: {error}", hint="See its log."
+    )
 
 
 def _always(settings: Agent) -> bool:

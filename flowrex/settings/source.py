@@ -14,6 +14,10 @@ Scalar = str | int | float | bool | None
 
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+# Settings have five levels. What is made of a file calls itself once for each, and so does libyaml,
+# which ends the process where there are too many.
+_DEEPEST = 32
+
 
 @dataclass(frozen=True)
 class Value:
@@ -42,7 +46,8 @@ def read(path: Path, shown_as: str) -> Value:
         The file's mapping; an empty one for an empty file.
 
     Raises:
-        ConfigurationError: the file is missing, is not YAML, holds a key twice, or is no mapping.
+        ConfigurationError: the file is missing, is not YAML, holds a key twice, refers to itself,
+            is nested too deep, or is no mapping.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -54,10 +59,11 @@ def read(path: Path, shown_as: str) -> Value:
         raise ConfigurationError(f"is not UTF-8: {error.reason}", path=shown_as) from error
     loader = _Loader(text)
     try:
+        refuse_depth(text, shown_as)
         node = loader.get_single_node()
         if node is None:
             return Value({}, shown_as, 1)
-        value = _value(node, loader, shown_as)
+        value = _value(node, loader, shown_as, ())
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise ConfigurationError(
@@ -72,8 +78,49 @@ def read(path: Path, shown_as: str) -> Value:
     return value
 
 
-def _value(node: yaml.Node, loader: yaml.SafeLoader, path: str) -> Value:
+def refuse_depth(text: str, shown_as: str) -> None:
+    """Refuse YAML that is nested too deep, before anything is made of it.
+
+    Args:
+        text: the YAML.
+        shown_as: its name in error messages.
+
+    Raises:
+        ConfigurationError: it is.
+        yaml.YAMLError: it is no YAML.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                mark = event.start_mark
+                raise _too_deep(shown_as, mark.line + 1 if mark else None)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _too_deep(path: str, line: int | None) -> ConfigurationError:
+    return ConfigurationError(
+        f"is nested deeper than {_DEEPEST} levels, which no setting is", path=path, line=line
+    )
+
+
+def _value(
+    node: yaml.Node, loader: yaml.SafeLoader, path: str, within: tuple[yaml.Node, ...]
+) -> Value:
+    """Make a tree of a node that stands within others, the outermost first."""
     line = node.start_mark.line + 1
+    if any(node is outer for outer in within):
+        raise ConfigurationError(
+            "what stands here has itself within it, by an alias (`*name`)",
+            path=path,
+            line=line,
+            hint="Write the value out.",
+        )
+    if len(within) > _DEEPEST:  # by aliases of what has aliases
+        raise _too_deep(path, line)
+    inner = (*within, node)
     if isinstance(node, yaml.MappingNode):
         content: dict[str, Value] = {}
         for key_node, value_node in node.value:
@@ -92,15 +139,15 @@ def _value(node: yaml.Node, loader: yaml.SafeLoader, path: str) -> Value:
                     line=key_node.start_mark.line + 1,
                     hint="Keep one of the two.",
                 )
-            value = _value(value_node, loader, path)
+            value = _value(value_node, loader, path, inner)
             # The key's line is the better place to point at: a block's value starts below it.
             content[key] = Value(value.content, path, key_node.start_mark.line + 1)
         return Value(content, path, line)
     if isinstance(node, yaml.SequenceNode):
-        return Value(tuple(_value(item, loader, path) for item in node.value), path, line)
+        return Value(tuple(_value(item, loader, path, inner) for item in node.value), path, line)
     try:
         scalar: Scalar = loader.construct_object(node)
-    except ValueError as error:
+    except (ValueError, AttributeError) as error:
         # A thirteenth month, for example: what looks like a date is read as one.
         raise ConfigurationError(
             f"{node.value!r} can't be read: {error}",

@@ -10,7 +10,7 @@ import yaml
 from flowrex.errors import ConfigurationError
 from flowrex.settings.declare import Duration
 from flowrex.settings.schema import Setting, settings
-from flowrex.settings.source import Value
+from flowrex.settings.source import Value, refuse_depth
 from generator.environment.model import Environment
 
 
@@ -33,8 +33,11 @@ def parse(text: str) -> Value:
             f"{text!r} has no '='", path="--set", hint="Write --set PATH=VALUE."
         )
     declared = _declaration(path, source)
-    content = written if _is_text(declared) else _read(written)
-    value = _tree(content, source)
+    content = written if _is_text(declared) else _read(written, source)
+    try:
+        value = _tree(content, source)
+    except RecursionError as error:
+        raise ConfigurationError(f"{written!r} has itself within it", path=source) from error
     for key in reversed(path.split(".")):
         value = Value({key: value}, source, 0)
     return value
@@ -75,8 +78,9 @@ def _is_text(setting: Setting) -> bool:
     return get_origin(setting.kind) is not tuple and (str in kinds or Duration in kinds)
 
 
-def _read(written: str) -> object:
+def _read(written: str, source: str) -> object:
     try:
+        refuse_depth(written, source)
         return yaml.safe_load(written)
     except (yaml.YAMLError, ValueError):
         return written  # as text it is refused, in words that say what is expected in its stead

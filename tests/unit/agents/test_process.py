@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from agents import wiring
+from agents import process, wiring
 from agents.context import Context
 from agents.endpoint import Answer, Endpoint
 from agents.process import Process
-from agents.settings import load
+from agents.settings import Agent, load
 from agents.systemd.notify import Notifier
 from agents.task import Beat
 from flowrex.errors import ConfigurationError
@@ -166,6 +166,29 @@ async def test_a_refused_reload_touches_nothing_and_is_told(
     assert problem in rig.process.about.configuration.problem
     assert rig.heard.said == ["READY", "RELOADING", "READY"]
     assert rig.process.document()["check"]["status"] == "warning"
+
+
+async def test_a_reload_that_meets_a_bug_keeps_the_old_configuration_and_is_ready(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deep(path: Path) -> Agent:
+        raise RecursionError("maximum recursion depth exceeded")
+
+    monkeypatch.setattr(process, "load", deep)
+    await rig.process.reload()
+    assert rig.running == [("region", "eu-central-1"), ("other", None)]
+    assert "RecursionError: maximum" in rig.process.about.configuration.problem
+    assert rig.heard.said == ["READY", "RELOADING", "READY"]
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("text", ["a: &a [*a]\n", "a: " + "[" * 100_000 + "\n"])
+async def test_a_reload_of_yaml_without_an_end_is_refused(rig: Rig, text: str) -> None:
+    line = rig.path.read_text().count("\n") + 1
+    rig.write(text)
+    await rig.process.reload()
+    assert rig.process.about.configuration.problem.startswith(f"{rig.path}:{line}: ")
+    assert rig.heard.said == ["READY", "RELOADING", "READY"]
 
 
 async def test_a_good_reload_takes_a_refusal_back(rig: Rig) -> None:

@@ -211,3 +211,8 @@ def test_a_value_that_nothing_could_work_with_is_refused(given: str, said: str) 
     with pytest.raises(ConfigurationError) as caught:
         load(ROOT, "prod", overrides=(given,), environ={"FLOWREX_DEV_DIR": "/nonexistent"})
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["&a [*a]", "[" * 100_000])
+def test_a_value_for_one_call_that_has_no_end_is_refused(project: Path, value: str) -> None:
+    assert "--set platform.datacenters" in mistake(project, f"platform.datacenters={value}").message
