@@ -1,7 +1,7 @@
 """The backup of an emergency: the one that an operator may ask for, asked by the agent itself.
 
 The nodes of a database all hear of the emergency, and one backup is wanted: a node that finds one
-that is younger than the emergency has nothing to do.
+that is younger than the emergency, and was read again and right, has nothing to do.
 """
 
 from __future__ import annotations
@@ -39,16 +39,18 @@ def through(handling: Handling, context: Context) -> Backup:
 
 
 def taken(state: BackupState | None, since: str) -> str:
-    """Return the name of the newest backup if its data is not older than `since`; else "".
+    """Return the name of the newest good backup if its data is not older than `since`; else "".
+
+    One that nobody has read yet, or that was found broken, is none to rely on.
 
     Args:
         state: of the database's backups; None where nothing is known.
         since: an ISO 8601 time with zone.
     """
-    if state is None or not state.newest_at:
+    if state is None or not state.good:
         return ""
-    young = datetime.fromisoformat(state.newest_at) >= datetime.fromisoformat(since)
-    return state.newest if young else ""
+    young = datetime.fromisoformat(state.good_at) >= datetime.fromisoformat(since)
+    return state.good if young else ""
 
 
 def _state(context: Context) -> BackupState | None:

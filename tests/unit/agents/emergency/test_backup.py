@@ -18,8 +18,17 @@ from flowrex.testing.consul import FakeConsul
 SINCE = "2026-03-01T12:00:00+00:00"
 
 
-def state(newest_at: str) -> BackupState:
-    return BackupState("flowrex", "node-2", SINCE, newest="emergency_1", newest_at=newest_at)
+def state(good_at: str) -> BackupState:
+    """Return what is known where the newest is of the emergency, and nobody has read it yet."""
+    return BackupState(
+        "flowrex",
+        "node-2",
+        SINCE,
+        newest="emergency_2",
+        newest_at="2026-03-01T12:01:00+00:00",
+        good="emergency_1" if good_at else "",
+        good_at=good_at,
+    )
 
 
 @pytest.mark.parametrize(
@@ -32,7 +41,7 @@ def state(newest_at: str) -> BackupState:
         (state("2026-03-01T13:30:00+01:00"), "emergency_1"),
     ],
 )
-def test_a_backup_counts_from_the_emergency_on(known: BackupState | None, name: str) -> None:
+def test_a_good_backup_counts_from_the_emergency_on(known: BackupState | None, name: str) -> None:
     assert taken(known, SINCE) == name
 
 
@@ -45,13 +54,13 @@ def test_it_is_asked_for_like_an_operators_where_there_is_none(
     def handle(request: Request, context: Context, progress: Progress) -> Mapping[str, Any]:
         progress("dumping")
         asked.append(request)
-        return {"name": "emergency_2"}
+        return {"name": "emergency_3"}
 
     if there == "down":
         consul.down = True
     elif there is not None:
         consul.kv_put(keys.backups("flowrex"), there)
-    assert through(Handling(handle), context)("emergency 5-halt", SINCE) == "emergency_2"
+    assert through(Handling(handle), context)("emergency 5-halt", SINCE) == "emergency_3"
     assert (asked[0].arguments, asked[0].by) == ({"reason": "emergency"}, "emergency 5-halt")
 
 
