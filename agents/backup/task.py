@@ -25,7 +25,7 @@ from agents.task import Beat
 from agents.threads import in_daemon_thread
 from flowrex.backup_state import BackupState
 from flowrex.duration import seconds
-from flowrex.errors import FlowrexError, LockHeld, PermissionRefused
+from flowrex.errors import FlowrexError, LockHeld, NotFound, PermissionRefused
 from flowrex.files import write_atomic
 
 log = logging.getLogger(__name__)
@@ -234,8 +234,12 @@ class BackupTask:
 
     def _drill(self, hands: Hands) -> None:
         good = [one for one in self._backups.list().backups if one.good]
-        if good:
-            self._backups.drill(good[-1].name, hands)
+        if not good:
+            raise NotFound(
+                "there is no good backup to drill",
+                hint="`flowrex-agent backup list` tells what there is, `backup now` takes one.",
+            )
+        self._backups.drill(good[-1].name, hands)
 
     def _prune(self, hands: Hands) -> None:
         if doubt := self._backups.prune(hands).doubt:

@@ -264,3 +264,26 @@ async def test_what_a_clock_that_was_wrong_put_off_is_done_when_it_is_right(node
         assert node.did == ["backup", "drill " + node.listed().backups[-1].name, "prune"]
         await node.wait(minutes=1)
         assert node.did.count("prune") == 1
+
+
+async def test_a_drill_without_a_good_backup_is_not_done_and_said(node: Node) -> None:
+    node.fails = ServerUnreachable("PostgreSQL is gone")
+    async with node.running():
+        for _ in range(38):
+            await node.wait(minutes=30)
+        assert "drill: there is no good backup to drill" in node.task.status()["problem"]
+        alarms = [one.alarm.name for one in read(node.context.state(FOLDER) / "backup.json")]
+        assert "drill failed" in alarms
+        failures = {
+            sample.labels["job"]: sample.value
+            for family in node.task.metrics()
+            for sample in family.samples
+            if sample.name.endswith("failures_total")
+        }
+        assert failures["drill"] > 0
+        assert "prune" in node.did, "the others go on"
+        node.fails = None
+        await node.wait(hours=1)
+        await node.wait(hours=1)
+        assert [one for one in node.did if one.startswith("drill")]
+        assert node.task.status()["problem"] == ""
