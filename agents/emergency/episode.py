@@ -16,7 +16,7 @@ from flowrex.emergency import Emergency, Level
 Kind = Literal["audit", "notify", "hook", "backup"]
 State = Literal["due", "begun", "done", "failed", "cut"]
 
-_KINDS = get_args(Kind)
+KINDS: tuple[Kind, ...] = get_args(Kind)
 _STATES = get_args(State)
 _KEPT_CHANGES = 50
 
@@ -225,7 +225,7 @@ def from_document(document: Any) -> Episode:
 
 def _step(document: Any) -> Step:
     kind, state = document["kind"], document["state"]
-    if kind not in _KINDS or state not in _STATES:
+    if kind not in KINDS or state not in _STATES:
         raise ValueError(f"{kind!r} in state {state!r} is no step")
     return Step(
         kind, str(document["name"]), state, int(document["attempts"]), str(document["detail"])

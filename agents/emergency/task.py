@@ -1,7 +1,8 @@
 """The task `emergency`: what the switch says becomes steps, and each step is done once.
 
 The journal is written before a step and after it, so that a death between any two of them resumes.
-Steps are done in their order; the backup, which takes long, does not hold up the rest.
+Each kind of step has a lane of its own, in which they are done in their order: a hook that hangs,
+or a backup, which takes long, does not hold up what is told and shipped at the next change.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 from agents.backoff import Backoff
 from agents.context import Context
-from agents.emergency.episode import Change, Episode, Step, follow, marked, resumed
+from agents.emergency.episode import KINDS, Change, Episode, Kind, Step, follow, marked, resumed
 from agents.emergency.follower import Follower
 from agents.emergency.journal import Journal
 from agents.emergency.steps import Backup, Steps
@@ -58,7 +59,7 @@ class Emergency:
         self._episode: Episode | None = None
         self._writing = asyncio.Lock()
         self._changed = asyncio.Event()
-        self._due = {False: asyncio.Event(), True: asyncio.Event()}
+        self._due = {kind: asyncio.Event() for kind in KINDS}
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self, beat: Beat) -> None:
@@ -71,8 +72,8 @@ class Emergency:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow(beat), name="emergency follow")
-                group.create_task(self._walk(), name="emergency steps")
-                group.create_task(self._back_up(), name="emergency backup")
+                for kind in KINDS:
+                    group.create_task(self._walk(kind), name=f"emergency {kind}")
         finally:
             await asyncio.to_thread(self._follower.stop)
 
@@ -159,28 +160,18 @@ class Emergency:
         last = self._episode.changes[-1]
         return state.index not in (last.index, last.renumbered)
 
-    async def _walk(self) -> None:
+    async def _walk(self, kind: Kind) -> None:
         while True:
-            await self._due[False].wait()
-            self._due[False].clear()
-            while (found := self._next(backup=False)) is not None:
-                await self._do(*found)
-
-    async def _back_up(self) -> None:
-        while True:
-            await self._due[True].wait()
-            self._due[True].clear()
-            while (found := self._next(backup=True)) is not None:
-                if found[1].attempts:
+            await self._due[kind].wait()
+            self._due[kind].clear()
+            while (found := self._next(kind)) is not None:
+                if kind == "backup" and found[1].attempts:
                     await self._context.clock.sleep(self._backoff.seconds(found[1].attempts))
                 await self._do(*found)
 
-    def _next(self, *, backup: bool) -> tuple[Change, Step] | None:
-        if self._episode is None:
-            return None
-        return next(
-            (one for one in self._episode.open_steps if (one[1].kind == "backup") is backup), None
-        )
+    def _next(self, kind: Kind) -> tuple[Change, Step] | None:
+        steps = self._episode.open_steps if self._episode else iter(())
+        return next((one for one in steps if one[1].kind == kind), None)
 
     async def _do(self, change: Change, step: Step) -> None:
         attempt = step.attempts + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -108,6 +108,13 @@ class Node:
         return bool(steps) and known and ended
 
 
+class Rings:
+    """A bell that tells who rings it."""
+
+    def __init__(self, ring: Callable[..., None]) -> None:
+        self.ring = ring
+
+
 @pytest.fixture
 def node(context: Context, consul: FakeConsul, tmp_path: Path) -> Node:
     return Node(context, consul, tmp_path)
@@ -171,6 +178,36 @@ async def test_the_steps_do_not_wait_for_consul(node: Node) -> None:
         (node.folder / "go").touch()
         await until(lambda: node.settled(task))
     assert node.ran == ["halt 1"]
+
+
+async def test_a_hook_that_hangs_holds_up_neither_what_is_told_nor_what_is_shipped(
+    node: Node,
+) -> None:
+    node.hook("05-hangs", f"while [ ! -e {node.folder}/go ]; do sleep 0.01; done")
+    rung: list[str] = []
+
+    def ring(bell: str, reason: str = "") -> None:
+        if bell == AUDIT:
+            rung.append(reason)
+
+    node.context = replace(node.context, wake=cast(Any, Rings(ring)))
+    async with node.life() as task:
+        first = node.put(HALT)
+        await until(lambda: node.told and node.backups)
+        second = node.put(FLATTEN)
+        await until(lambda: len(node.told) == 2)
+        await until(lambda: len(rung) == 2)
+        assert rung == [f"emergency {first}-halt", f"emergency {second}-flatten"]
+        assert node.ran == [], "hooks are run one at a time, in their order"
+        said = {(s["change"], s["kind"], s["name"]): s["state"] for s in task.status()["steps"]}
+        assert said[f"{first}-halt", "hook", "05-hangs"] == "begun"
+        assert said[f"{first}-halt", "hook", "10-note"] == "due"
+    # A restart in the middle repeats nothing.
+    async with node.life() as task:
+        (node.folder / "go").touch()
+        await until(lambda: node.settled(task, second))
+    assert node.ran == ["halt 1", "flatten 1"]
+    assert (len(node.told), len(node.backups), len(rung)) == (2, 1, 2)
 
 
 async def test_a_change_and_the_end_are_steps_of_their_own_with_one_backup(node: Node) -> None:
