@@ -114,6 +114,9 @@ def keep(catalog: Catalog, name: str, root: Path, newest: int, *, tick: Tick) ->
         write_atomic(target / names.MANIFEST, manifest.encode(), mode=0o600)
         _let_go(root / catalog.folder(), newest)
     except OSError as error:
+        # Half of it would take the room that the next one needs, and the place of a whole one.
+        if not (target / names.MANIFEST).exists():
+            shutil.rmtree(target, ignore_errors=True)
         raise ServerRefused(
             f"{name} can't be kept in {root}: {error.strerror}",
             hint="It is in the store; make room here, or look at backup.retention.local_dir.",
@@ -125,7 +128,9 @@ def _let_go(folder: Path, newest: int) -> None:
         (path for path in folder.iterdir() if names.is_backup(path.name)),
         key=lambda path: names.moment(path.name),
     )
-    for path in kept[:-newest]:
+    half = [path for path in kept if not (path / names.MANIFEST).exists()]
+    whole = [path for path in kept if path not in half]
+    for path in [*half, *whole[:-newest]]:
         (path / names.MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(path)
         log.info("a local copy was deleted", extra={"backup": path.name})

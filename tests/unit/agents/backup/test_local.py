@@ -66,6 +66,23 @@ def test_a_copy_that_was_not_finished_is_none(tmp_path: Path) -> None:
         local.catalog_of(books, tmp_path).read(name)
 
 
+def test_what_a_killed_agent_left_half_there_takes_no_place_of_a_whole_one(tmp_path: Path) -> None:
+    books, s3 = catalog()
+    names = [taken(books, s3, days) for days in range(4)]
+    keep(books, names[0], tmp_path, newest=2)
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    for name in names[1:3]:
+        with pytest.raises(KeyboardInterrupt):
+            local.keep(books, name, tmp_path, 2, tick=stop)
+    keep(books, names[3], tmp_path, newest=2)
+    here = local.catalog_of(books, tmp_path)
+    assert [one.name for one in here.list().backups] == [names[0], names[3]]
+    assert len(list((tmp_path / books.folder()).iterdir())) == 2
+
+
 def test_a_folder_that_is_none_is_a_sentence(tmp_path: Path) -> None:
     books, s3 = catalog()
     name = taken(books, s3, 0)
