@@ -22,7 +22,10 @@ _CHAIN = "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1
         ("x: " + "[" * 200_000, "1: is nested deeper than 32 levels"),
         ("x:\n" + "".join(" " * n + "a:\n" for n in range(1, 40)), "is nested deeper than 32"),
         (_CHAIN, "is nested deeper than 32 levels"),
-        ("x: 1\n? &a [*a]\n: 1\n", "2: a setting's name has to be a word"),
+        (
+            "x: 1\n? &a [*a]\n: 1\n",
+            "2: a list or a group of settings stands where a name is expected",
+        ),
         ("x: 1\ny: !!timestamp 99\n", "2: '99' can't be read"),
     ],
 )
