@@ -56,7 +56,11 @@ class Around:
 
 
 def of_environment(
-    environment: Environment, root: Path, tell: Callable[[Event], None]
+    environment: Environment,
+    root: Path,
+    tell: Callable[[Event], None],
+    *,
+    hooks_may_refuse: bool = True,
 ) -> Around | None:
     """Return what is done around a change of an environment; None where that is nothing.
 
@@ -64,6 +68,7 @@ def of_environment(
         environment: the settings.
         root: the project's folder.
         tell: gets each event.
+        hooks_may_refuse: whether hooks may stand in the way of the change.
 
     Raises:
         ConfigurationError: hooks would never be run; see `Hooks.check`.
@@ -83,7 +88,7 @@ def of_environment(
         return vault.kv_read(SECRET, mount=environment.vault.kv_mount) or {}
 
     return Around(
-        hooks.of_project(environment.hooks, root, tell),
+        hooks.of_project(environment.hooks, root, tell, may_refuse=hooks_may_refuse),
         Notifier(told, secrets, gethostname(), tell, SystemClock()),
         tell,
     )

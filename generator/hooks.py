@@ -174,12 +174,26 @@ class Hooks:
         return hooks.environ({**own, **named})
 
 
-def of_project(settings: Settings, root: Path, tell: Callable[[Event], None]) -> Hooks:
+def of_project(
+    settings: Settings, root: Path, tell: Callable[[Event], None], *, may_refuse: bool = True
+) -> Hooks:
     """Return the hooks of a project, with this process's environment and clock.
+
+    Args:
+        settings: which, and for how long.
+        root: the project's folder.
+        tell: gets each event.
+        may_refuse: whether hooks may stand in the way of the change; else what is wrong with them
+            is told, and no more.
 
     Raises:
         ConfigurationError: hooks would never be run; see `Hooks.check`.
     """
     found = Hooks(settings, root, tell, os.environ, SystemClock())
-    found.check()
+    try:
+        found.check()
+    except ConfigurationError as error:
+        if may_refuse:
+            raise
+        tell(Event("", "hook-failed", error.message))
     return found

@@ -47,8 +47,13 @@ def prepare(
     jobs: tuple[str, ...],
     lock_wait: str | None,
     reason: str | None,
+    *,
+    hooks_may_refuse: bool = False,
 ) -> Iterator[tuple[Setup, list[str]]]:
-    """Load the environment and give what a changing verb needs, and the jobs in order."""
+    """Load the environment and give what a changing verb needs, and the jobs in order.
+
+    Hooks may stand in the way only where something new gets into service.
+    """
     from flowrex.duration import seconds
     from generator import access, around, origin
     from generator.render import select
@@ -65,7 +70,7 @@ def prepare(
         teller,
         seconds(lock_wait or environment.deploy.lock_wait),
         origin.of_project(root, reason, migrates=False),
-        around=around.of_environment(environment, root, teller),
+        around=around.of_environment(environment, root, teller, hooks_may_refuse=hooks_may_refuse),
     )
     try:
         yield setup, names

@@ -31,6 +31,9 @@ def command(
     """
     from generator.promote import promote
 
-    with prepare(environment_name, overrides, jobs, lock_wait, reason) as (setup, names):
+    with prepare(environment_name, overrides, jobs, lock_wait, reason, hooks_may_refuse=True) as (
+        setup,
+        names,
+    ):
         outcomes = promote(setup, names, validator(setup))
     finish(setup, outcomes, as_json=as_json)
