@@ -1,14 +1,15 @@
 """Who did what to an environment beside deploying, and why: one small record each, in Consul.
 
 Release records tell of deployments; this is for the verbs that no release belongs to: the kill
-switch and restores. A record says `begun` until its verb has ended.
+switch, restores, what the servers are given. A record says `begun` until its verb has ended.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from flowrex import keys
 from flowrex.audit import outbox
 from flowrex.consul import ConsulClient
+from flowrex.errors import ServerUnreachable
 from generator.lock import Holder
 
 FORMAT = 1
@@ -98,6 +100,36 @@ def end(
     entries = consul.kv_list(keys.changes(record.environment))
     for entry in entries[: max(0, len(entries) - _KEPT)]:
         consul.kv_delete(entry.key)
+
+
+@contextmanager
+def recorded(
+    consul: ConsulClient, environment: str, verb: str, reason: str, **details: Any
+) -> Iterator[dict[str, Any]]:
+    """Keep a record of what a block changes.
+
+    Args:
+        consul: where records are.
+        environment: of what.
+        verb: as it is typed.
+        reason: in the words of the person; empty where none was asked for.
+        details: what is changed, by name.
+
+    Yields:
+        A mapping for what came of it.
+
+    Raises:
+        ServerUnreachable: it is not written; before the block, where it can't be begun.
+    """
+    record = begin(consul, environment, verb, reason, **details)
+    came: dict[str, Any] = {}
+    try:
+        yield came
+    except BaseException as error:
+        with suppress(ServerUnreachable):  # the record must not hide what happened
+            end(consul, record, error, **came)
+        raise
+    end(consul, record, **came)
 
 
 def history(consul: ConsulClient, environment: str) -> list[Record]:

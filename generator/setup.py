@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flowrex.consul import ConsulClient
 from flowrex.duration import seconds
-from flowrex.errors import ServerUnreachable
 from flowrex.nomad import NomadClient
 from generator import audit, lock
 from generator.environment import Environment
@@ -93,13 +92,8 @@ def audited(
         The watch, and a mapping for what came of it.
     """
     environment = setup.environment.name
-    with locked(setup, f"{verb} {environment}") as watch:
-        record = audit.begin(setup.consul, environment, verb, reason, **details)
-        came: dict[str, Any] = {}
-        try:
-            yield watch, came
-        except BaseException as error:
-            with suppress(ServerUnreachable):  # the record must not hide what happened
-                audit.end(setup.consul, record, error, **came)
-            raise
-        audit.end(setup.consul, record, **came)
+    with (
+        locked(setup, f"{verb} {environment}") as watch,
+        audit.recorded(setup.consul, environment, verb, reason, **details) as came,
+    ):
+        yield watch, came

@@ -73,7 +73,7 @@ def command(
       flowrexctl bootstrap prod --check --json
       flowrexctl bootstrap prod --before-nomad --tokens-dir ./tokens
     """
-    from generator import bootstrap
+    from generator import audit, bootstrap
     from generator.bootstrap.resolve import target_of
 
     environment = load_environment(environment_name, overrides)
@@ -86,7 +86,13 @@ def command(
         vault_audit_file=vault_audit_file,
     )
     act = bootstrap.before_nomad if before_nomad else bootstrap.run
-    report = act(target, check_only=check)
+    if check:
+        report = act(target, check_only=True)
+    else:
+        half = "before Nomad" if before_nomad else "all"
+        with audit.recorded(target.consul, environment.name, "bootstrap", "", servers=half) as came:
+            report = act(target, check_only=False)
+            came["changed"] = [step.name for step in report.changed]
     status = 0 if report.complete else INCOMPLETE
     if as_json:
         emit(report.as_document(), status)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from generator import bootstrap
-from generator.bootstrap import Report, State, Step
+from flowrex.testing.consul import FakeConsul
+from generator import audit, bootstrap
+from generator.bootstrap import Report, State, Step, resolve
 from generator.cli import main
 
 COMPLETE = Report((Step("vault mount kv/", State.PRESENT), Step("consul role x", State.UPDATED)))
@@ -16,7 +18,19 @@ LACKING = Report(
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+def consul(monkeypatch: pytest.MonkeyPatch) -> FakeConsul:
+    """Consul, as far as it is asked beside what is configured."""
+    fake, real = FakeConsul(), resolve.target_of
+
+    def target_of(*given: Any, **more: Any) -> Any:
+        return replace(real(*given, **more), consul=fake)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(resolve, "target_of", target_of)
+    return fake
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, consul: FakeConsul) -> list[tuple[str, bool]]:
     """Which half was asked for, and whether only to check; the answer is COMPLETE."""
     calls: list[tuple[str, bool]] = []
     for name in ("CONSUL_HTTP_TOKEN", "VAULT_TOKEN", "NOMAD_TOKEN"):
@@ -48,6 +62,29 @@ def test_it_configures_unless_it_is_told_to_check(asked: list[tuple[str, bool]])
     assert run("prod", "--check") == 0
     assert run("prod", "--before-nomad") == 0
     assert asked == [("run", False), ("run", True), ("before_nomad", False)]
+
+
+def test_who_changed_the_servers_and_what_is_recorded(
+    asked: list[tuple[str, bool]], consul: FakeConsul
+) -> None:
+    run("prod", "--check")
+    assert audit.history(consul, "prod") == []  # type: ignore[arg-type]
+    run("prod")
+    (record,) = audit.history(consul, "prod")  # type: ignore[arg-type]
+    assert (record.verb, record.outcome) == ("bootstrap", "done")
+    assert record.details == {"servers": "all", "changed": ["consul role x"]}
+    assert [json.loads(one.value)["outcome"] for one in consul.kv_list("flowrex/outbox/")] == [
+        "begun",
+        "done",
+    ]
+
+
+def test_nothing_is_changed_that_can_not_be_recorded(
+    asked: list[tuple[str, bool]], consul: FakeConsul
+) -> None:
+    consul.down = True
+    assert run("prod") == 6
+    assert asked == []
 
 
 def test_what_lacks_makes_the_status_three(
