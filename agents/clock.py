@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+# How far a store's newest object may be behind: where nothing is written, nothing ages either.
+_BEHIND = timedelta(days=1)
 
 
 class Clock(Protocol):
@@ -38,3 +41,13 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait for so many seconds."""
         await asyncio.sleep(seconds)
+
+
+def believed(now: datetime, written: datetime) -> datetime:
+    """Return the time that ages are counted by: the node's clock alone makes nothing old.
+
+    Args:
+        now: the time by the node's clock.
+        written: when the store's newest object was written, by the store's clock.
+    """
+    return min(now, written + _BEHIND)

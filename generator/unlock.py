@@ -113,14 +113,10 @@ def take_away(consul: ConsulClient, environment: str, held: Held, how: How, reas
         how: what was found out before.
         reason: in the words of the person.
     """
-    record = audit.begin(consul, environment, "unlock", reason, holder=asdict(held.holder), how=how)
-    try:
+    details = {"holder": asdict(held.holder), "how": how}
+    with audit.recorded(consul, environment, "unlock", reason, **details):
         consul.session_destroy(held.session)
         key = keys.deploy_lock(environment)
         entry = consul.kv_get(key)
         if entry is not None and entry.session == held.session:
             consul.kv_delete(key, cas=entry.modify_index)
-    except BaseException as error:
-        audit.end(consul, record, error)
-        raise
-    audit.end(consul, record)

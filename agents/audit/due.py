@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from agents.clock import believed
 from agents.settings.audit import Retention
 from flowrex.s3 import ObjectEntry
-
-# How far the store's newest object may be behind: a node with nothing to ship ages nothing either.
-_AHEAD = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ def horizon(entries: Iterable[ObjectEntry], now: datetime) -> datetime:
         now: the time by the node's clock.
     """
     newest = max((entry.modified for entry in entries), default=now)
-    return min(now, newest + _AHEAD)
+    return believed(now, newest)
 
 
 def due(

@@ -75,6 +75,15 @@ class Listing:
     rests: tuple[Rest, ...] = ()
     newest: datetime | None = None
 
+    @property
+    def scheduled(self) -> list[datetime]:
+        """When each good one was begun that the schedule asked for.
+
+        One that is broken, or was never read, is none.
+        """
+        good = [one.name for one in self.backups if one.good]
+        return [names.moment(name) for name in good if name.startswith("scheduled_")]
+
     def find(self, name: str) -> Backup:
         """Return a backup by its name; `newest` is the newest.
 

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from agents.backup import names, records
 from agents.backup.catalog import Catalog, Rest
 from agents.backup.psql import Tick
-from agents.backup.retention import Decision, Policy, believed, decide
+from agents.backup.retention import Decision, Policy, decide
+from agents.clock import believed
 from flowrex.errors import PermissionRefused
 
 log = logging.getLogger(__name__)

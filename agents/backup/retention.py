@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from agents.backup.catalog import Backup
+from agents.clock import believed
 
 # Clocks of two machines are never quite the same.
 _SKEW = timedelta(minutes=5)
-# How far the store's newest object may be behind, as for the audit log.
-_BEHIND = timedelta(days=1)
 # So many pauses before one tell how long they are here.
 _USUAL = 7
 _TIME = "%Y-%m-%d %H:%M"
@@ -45,16 +44,6 @@ class Decision:
     keep: bool
     reason: str
     doubted: bool = False
-
-
-def believed(now: datetime, written: datetime) -> datetime:
-    """Return the time that ages are counted by: no clock alone makes a backup old.
-
-    Args:
-        now: the time by the node's clock.
-        written: when the store's newest object was written, by the store's clock.
-    """
-    return min(now, written + _BEHIND)
 
 
 def decide(

@@ -16,6 +16,9 @@ from flowrex.errors import ConfigurationError
 # A clock that is so far behind the last run was put right, or is wrong; either way the last run
 # says nothing of the next any more.
 _FUTURE = timedelta(minutes=5)
+# After a failure the next try waits twice as long each time, from this to that.
+AGAIN = timedelta(minutes=2)
+_AGAIN_MOST = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -82,3 +85,21 @@ def latest(runs: Iterable[datetime], now: datetime) -> datetime | None:
         now: the time.
     """
     return max((one for one in runs if one <= now + _FUTURE), default=None)
+
+
+def pause(failures: int) -> timedelta:
+    """Return how long the next try waits after so many failures in a row, at least one."""
+    tries: int = 2 ** (failures - 1)
+    return min(AGAIN * tries, _AGAIN_MOST)
+
+
+def waits(not_before: datetime | None, now: datetime) -> bool:
+    """Tell whether the next try has to wait.
+
+    A pause that is longer than any is of a clock that was put right since.
+
+    Args:
+        not_before: until when; None where there is no pause.
+        now: the time.
+    """
+    return not_before is not None and now < not_before <= now + _AGAIN_MOST

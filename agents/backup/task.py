@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agents.alarms import FOLDER, Alarm, Alarms
-from agents.backup import names
 from agents.backup.assemble import backups_of
-from agents.backup.catalog import Listing
 from agents.backup.hands import Hands
-from agents.backup.schedule import Schedule, latest
+from agents.backup.schedule import AGAIN, Schedule, latest, pause, waits
 from agents.backup.work import Backups
 from agents.context import Context
 from agents.task import Beat
@@ -32,8 +30,6 @@ log = logging.getLogger(__name__)
 
 _LOOK_S = 30.0
 # What failed is tried again after so long, then twice as long, up to an hour.
-_AGAIN = timedelta(minutes=2)
-_AGAIN_MOST = timedelta(hours=1)
 _JOBS = ("backup", "drill", "prune")
 
 T = TypeVar("T")
@@ -67,9 +63,7 @@ class Job:
 
     def due(self, now: datetime) -> bool:
         """Tell whether it is to be done now."""
-        # A pause that is longer than any is of a clock that was put right since.
-        waits = self.not_before is not None and now < self.not_before <= now + _AGAIN_MOST
-        return not waits and self.wanted(now)
+        return not waits(self.not_before, now) and self.wanted(now)
 
     def wanted(self, now: datetime) -> bool:
         """Tell whether its time has come, also where it has to wait after a failure."""
@@ -81,7 +75,7 @@ class Job:
         self.failures += 1
         self.total_failures += 1
         self.problem = why
-        self.not_before = now + min(_AGAIN * 2 ** (self.failures - 1), _AGAIN_MOST)
+        self.not_before = now + pause(self.failures)
 
     def succeeded(self, begun: datetime, took_s: float) -> None:
         """Take note of a success."""
@@ -189,7 +183,7 @@ class BackupTask:
     def _look(self) -> None:
         listing = self._backups.list()
         job = self._jobs["backup"]
-        job.last = _last_scheduled(listing, self._context.clock.now())
+        job.last = latest(listing.scheduled, self._context.clock.now())
         if job.problem.startswith("the backups can't be listed"):
             job.problem = ""
         if listing.backups:
@@ -205,7 +199,7 @@ class BackupTask:
         except LockHeld as error:
             # Another node does it, or an operator; what is due is looked at afresh.
             log.info("another one is at it", extra={"job": name, "why": error.message})
-            job.not_before = begun + _AGAIN
+            job.not_before = begun + AGAIN
         except FlowrexError as error:
             job.failed(begun, error.message)
             log.error("a job failed", extra={"job": name, "why": error.message, "hint": error.hint})
@@ -227,7 +221,7 @@ class BackupTask:
     def _back_up(self, hands: Hands) -> None:
         def done_meanwhile() -> bool:
             now = self._context.clock.now()
-            self._jobs["backup"].last = _last_scheduled(self._backups.list(), now)
+            self._jobs["backup"].last = latest(self._backups.list().scheduled, now)
             return not self._jobs["backup"].due(now)
 
         self._backups.take("scheduled", hands, unless=done_meanwhile)
@@ -286,9 +280,3 @@ class BackupTask:
     def _save(self) -> None:
         runs = {name: job.last.isoformat() for name, job in self._jobs.items() if job.last}
         write_atomic(Path(self._file), json.dumps(runs) + "\n", mode=0o600)
-
-
-def _last_scheduled(listing: Listing, now: datetime) -> datetime | None:
-    """Return when the last good one was begun: one that is broken, or was never read, is none."""
-    scheduled = [one for one in listing.backups if one.name.startswith("scheduled_") and one.good]
-    return latest((names.moment(one.name) for one in scheduled), now)

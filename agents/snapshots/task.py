@@ -12,9 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from agents.alarms import FOLDER, Alarm, Alarms
-from agents.backup import names
-from agents.backup.catalog import Listing
-from agents.backup.schedule import Schedule, latest
+from agents.backup.schedule import AGAIN, Schedule, latest, pause, waits
 from agents.context import Context
 from agents.snapshots.work import Snapshots
 from agents.task import Beat
@@ -26,8 +24,6 @@ log = logging.getLogger(__name__)
 
 _LOOK_S = 30.0
 # What failed is tried again after so long, then twice as long, up to an hour.
-_AGAIN = timedelta(minutes=2)
-_AGAIN_MOST = timedelta(hours=1)
 
 
 class Stopped(BaseException):
@@ -88,8 +84,7 @@ class SnapshotTask:
         """Take what is due, in this thread."""
         for kind, state in self._kinds.items():
             now = self._context.clock.now()
-            # A pause that is longer than any is of a clock that was put right since.
-            if state.not_before is not None and now < state.not_before <= now + _AGAIN_MOST:
+            if waits(state.not_before, now):
                 continue
             try:
                 self._look(kind, state)
@@ -100,7 +95,7 @@ class SnapshotTask:
                 self._take(kind, state)
             except LockHeld as error:
                 log.info("another one is at it", extra={"of": kind, "why": error.message})
-                state.not_before = now + _AGAIN
+                state.not_before = now + AGAIN
             except FlowrexError as error:
                 self._failed(kind, state, now, error)
             finally:
@@ -128,14 +123,14 @@ class SnapshotTask:
     def _look(self, kind: str, state: _Kind) -> None:
         listing = self._snapshots.list(kind)
         state.count = len(listing.backups)
-        state.last = _last_scheduled(listing, self._context.clock.now())
+        state.last = latest(listing.scheduled, self._context.clock.now())
         state.good = max((one.at for one in listing.backups if one.good), default=None)
 
     def _failed(self, kind: str, state: _Kind, now: datetime, error: FlowrexError) -> None:
         state.failures += 1
         state.total_failures += 1
         state.problem = error.message
-        state.not_before = now + min(_AGAIN * 2 ** (state.failures - 1), _AGAIN_MOST)
+        state.not_before = now + pause(state.failures)
         log.error("a snapshot failed", extra={"of": kind, "why": error.message, "hint": error.hint})
         why = " ".join(filter(None, (error.message, error.hint)))
         self._alarms.report(kind, [Alarm(f"{kind} snapshot failed", why)])
@@ -203,9 +198,3 @@ class SnapshotTask:
             failures.add_metric([kind], state.total_failures)
         yield good
         yield failures
-
-
-def _last_scheduled(listing: Listing, now: datetime) -> datetime | None:
-    """Return when the last good one was begun: one that is broken is none."""
-    scheduled = [one for one in listing.backups if one.name.startswith("scheduled_") and one.good]
-    return latest((names.moment(one.name) for one in scheduled), now)
