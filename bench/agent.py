@@ -18,7 +18,8 @@ from typing import Any
 import yaml
 
 from bench.measure import Figure
-from tests.cluster import Cluster, eventually
+from generator.environment import load
+from tests.cluster import ROOT, Cluster, eventually
 
 SETTLE_S = 45.0
 # Each of its intervals several times.
@@ -42,6 +43,10 @@ def run(cluster: Cluster) -> list[Figure]:
     """
     status = eventually(lambda: _status(cluster), what="the agent's status")
     _at_its_own_intervals(cluster.state / "config" / "agent.yaml")
+    # Being asked for metrics is part of it, as often as production asks.
+    scraped = load(ROOT, "prod", environ={}).prometheus.scrape_interval
+    prometheus = ("run", "dev", "prometheus", "--yes", "--promote")
+    cluster.run(*prometheus, "--set", f"prometheus.scrape_interval={scraped}")
     # What it does first of all: logins, the first look at the backups and the archive.
     time.sleep(SETTLE_S)
     pid = int(status["pid"])
@@ -49,6 +54,7 @@ def run(cluster: Cluster) -> list[Figure]:
     time.sleep(MEASURE_S)
     share = 100 * (_cpu_s(pid) - before) / (time.monotonic() - began)
     resident = _resident_mib(pid)
+    cluster.run(*prometheus)
     return [
         Figure(
             f"flowrex-agent, idle, {len(status['tasks'])} tasks, resident memory",

@@ -1,7 +1,7 @@
 """How fast the kill switch is: from the key's write to the last order that is still accepted.
 
-Beside it, in the same rounds and under the same load, Consul's own blocking queries, and as many
-watches as fifty nodes' agents have.
+Beside it, in the same rounds and under the same load, Consul's own blocking queries; and then, how
+long until the slowest of fifty agents has taken it up.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.measure import Figure
+from bench.whole_agents import acknowledged, running_agents
 from flowrex import keys
 from flowrex.acknowledgement import parse_acknowledgement
 from flowrex.consul import ConsulClient
@@ -30,7 +33,7 @@ from generator.environment import load
 from tests.cluster import ROOT, Cluster, eventually
 
 ROUNDS = 60
-AGENTS, AGENT_PROCESSES = 50, 5
+AGENTS, AGENT_ROUNDS = 50, 20
 PLAIN = 4
 TARGET_MS = 50
 
@@ -110,21 +113,15 @@ def run(cluster: Cluster) -> list[Figure]:
         _write(consul, Level.NORMAL)
         instances = [f"{one.address}:{one.port}" for one in consul.services("backend", True)]
         plain, orders = Watchers(PLAIN), Orders()
-        watching = processes.enter_context(
-            _process("bench.switch_watchers", "plain", str(PLAIN), **access)
-        )
+        watching = processes.enter_context(_process("bench.switch_watchers", str(PLAIN), **access))
         threading.Thread(target=plain.read, args=(watching,), daemon=True).start()
         with _process("bench.order_load", *instances) as loading:
             threading.Thread(target=orders.read, args=(loading,), daemon=True).start()
             rounds = [_round(consul, database, orders, plain) for _ in range(ROUNDS + 1)][1:]
         # Fifty agents are fifty machines; here they share this one, so they get it for themselves.
-        agents = Watchers(AGENTS)
-        for _ in range(AGENT_PROCESSES):
-            process = processes.enter_context(
-                _process("bench.switch_watchers", "agent", str(AGENTS // AGENT_PROCESSES), **access)
-            )
-            threading.Thread(target=agents.read, args=(process,), daemon=True).start()
-        quiet = [_agents_round(consul, agents, plain) for _ in range(ROUNDS + 1)][1:]
+        folder = processes.enter_context(tempfile.TemporaryDirectory(prefix="flowrex-agents-"))
+        processes.enter_context(running_agents(AGENTS, Path(folder), target.consul.address, token))
+        quiet = [_agents_round(consul, plain) for _ in range(AGENT_ROUNDS + 1)][1:]
         _write(consul, Level.NORMAL)
     last, told, query = (
         [getattr(one, name) for one in rounds] for name in ("last", "told", "query")
@@ -146,25 +143,26 @@ def run(cluster: Cluster) -> list[Figure]:
             _shown(query),
         ),
         Figure(
-            f"from the switch to the slowest of {AGENTS} agents' watches on one machine, without "
-            "the orders",
+            f"from the switch to the slowest of {AGENTS} whole agents on one machine, without the "
+            f"orders, {AGENT_ROUNDS} rounds",
             _shown([one[0] for one in quiet]),
         ),
         Figure("Consul's own blocking query beside them", _shown([one[1] for one in quiet])),
     ]
 
 
-def _agents_round(consul: ConsulClient, agents: Watchers, plain: Watchers) -> tuple[float, float]:
-    """Return milliseconds to the slowest agent's watch, and to the slowest plain query."""
-    found = []
-    for level in (Level.HALT, Level.NORMAL):
-        index, _, at = _write(consul, level)
-        eventually(
-            lambda index=index: agents.all_know(index) and plain.all_know(index),  # type: ignore[misc]
-            within=30, every=0.05,
-        )  # fmt: skip
-        found.append(tuple((one.slowest(index) - at) * 1000 for one in (agents, plain)))
-    return found[0][0], found[0][1]
+def _agents_round(consul: ConsulClient, plain: Watchers) -> tuple[float, float]:
+    """Return milliseconds until the slowest agent took it up, and to the slowest plain query."""
+    index, wall, at = _write(consul, Level.HALT)
+    # The first round waits for their start as well.
+    eventually(
+        lambda: plain.all_know(index) and len(acknowledged(consul, index)) == AGENTS,
+        within=180, every=0.5,
+    )  # fmt: skip
+    slowest = max(acknowledged(consul, index)) - wall
+    index_after, _, _ = _write(consul, Level.NORMAL)
+    eventually(lambda: len(acknowledged(consul, index_after)) == AGENTS, within=60, every=0.5)
+    return max(slowest, 0.0) * 1000, max(plain.slowest(index) - at, 0.0) * 1000
 
 
 def _settled(consul: ConsulClient, index: int) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from agents import lock
@@ -23,7 +24,9 @@ from flowrex.errors import FlowrexError, LockHeld
 
 log = logging.getLogger(__name__)
 
-_LOOK_S = 5.0
+# A query of Consul's that blocks; a record that is left ends it at once.
+_WAIT_S = 30.0
+_AGAIN_S = 5.0
 
 
 class Operators:
@@ -42,17 +45,22 @@ class Operators:
         self._context = context
         self._trail = trail
         self._environment = context.settings.environment
+        self._prefix = keys.outbox(self._environment)
         self._written: set[str] = set()
         self._carried = self._unreadable = self._waiting = 0
         self._problem = ""
 
     async def run(self, beat: Beat) -> None:
-        """Look every few seconds until cancelled."""
+        """Wait for records, and carry them, until cancelled."""
+        index = 0
         while True:
             beat()
             try:
-                await in_daemon_thread(self.carry, name="audit operators")
+                index = await in_daemon_thread(partial(self.wait, index), name="audit operators")
+                if self._waiting:
+                    await in_daemon_thread(self.carry, name="audit operators")
                 self._problem = ""
+                continue
             except LockHeld:
                 self._problem = ""  # another agent is at it
             except (FlowrexError, OSError) as error:
@@ -60,7 +68,25 @@ class Operators:
                 if said != self._problem:
                     log.warning("what operators did waits", extra={"error": said})
                 self._problem = said
-            await self._context.clock.sleep(_LOOK_S)
+            # What waits is looked at again, also where nothing was added to it.
+            index = 0
+            await self._context.clock.sleep(_AGAIN_S)
+
+    def wait(self, index: int) -> int:
+        """Wait until something may have been left; asks Consul, so call it from a thread.
+
+        Args:
+            index: what the last call returned; 0 returns at once.
+
+        Returns:
+            The index for the next call.
+
+        Raises:
+            ServerUnreachable: Consul is away.
+        """
+        entries, index = self._context.consul().kv_wait_prefix(self._prefix, index, _WAIT_S)
+        self._waiting = len(entries)
+        return index
 
     def carry(self) -> int:
         """Carry what waits, and return how much that was. Asks Consul, so call it from a thread.
@@ -70,14 +96,10 @@ class Operators:
             ServerUnreachable: Consul is away.
             OSError: the trail can't be written; nothing is taken away then.
         """
-        prefix = keys.outbox(self._environment)
-        self._waiting = len(self._context.consul().kv_list(prefix))
-        if not self._waiting:
-            return 0
         key = keys.outbox_lock(self._environment)
         what = "operators' records"
         with lock.hold(self._context.consul, key, what, self._context.node, what) as held:
-            entries = sorted(self._context.consul().kv_list(prefix), key=lambda one: one.key)
+            entries = sorted(self._context.consul().kv_list(self._prefix), key=lambda one: one.key)
             for entry in entries:
                 held.check()
                 self._carry(entry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -12,6 +13,7 @@ from agents import wake
 from agents.audit.lane import Lane
 from agents.audit.lock import held
 from agents.audit.metrics import families
+from agents.audit.polling import Polling
 from agents.audit.removed import Removed
 from agents.audit.tail import Tail
 from agents.context import Context
@@ -23,6 +25,9 @@ log = logging.getLogger(__name__)
 # A step is a few requests, each with a limit of its own; what takes longer is stuck. One that reads
 # all of a sink takes as long as it takes, and tells that it gets on.
 _LONGEST_STEP_S = 900
+# A look reads folders and one status of each file; a hanging file system is what keeps it so long.
+_LONGEST_LOOK_S = 60.0
+_BEAT_S = 5.0
 _LAST_FLUSH_S = 20.0
 _FORGET_AFTER_S = 90 * 86_400
 _MANY_POSITIONS = 2000
@@ -52,11 +57,13 @@ class Audit:
         self._poll_s = poll_s
         self._truncated = 0
         self._removed = Removed(tail, lanes, context.state(self.name) / "waiting")
-        self._polling = asyncio.Lock()
+        self._looking = threading.Lock()
+        self._ended = False
 
     async def run(self, beat: Beat) -> None:
         """Ship until cancelled; then ship once more what there is, as far as time allows."""
         with held(self._context.state(self.name)):
+            self._ended = False
             self._removed.begin(self._clock.monotonic())
             try:
                 async with asyncio.TaskGroup() as group:
@@ -67,8 +74,7 @@ class Audit:
                 await self._ship_the_last()
                 raise
             finally:
-                await in_daemon_thread(self._save_the_rest, name="audit save")
-                self._tail.close()
+                await in_daemon_thread(self._end, name="audit end")
 
     async def flush_now(self, *, sink: str | None = None, within_s: float = 30) -> bool:
         """Ship all that is in the files now, at once.
@@ -118,50 +124,58 @@ class Audit:
             yield self._removed.problem
 
     async def _watch(self, beat: Beat) -> None:
-        reason: str | None = None
-        while True:
-            await self._poll()
-            if reason is not None:
+        await self._poll()
+        with Polling(self._look, self._poll_s, self._clock) as polling:
+            while True:
+                polling.check()
+                if self._gets_on() and polling.silent_s < _LONGEST_LOOK_S:
+                    beat()
+                reason = await self._context.wake.wait(wake.AUDIT, _BEAT_S)
+                if reason is None:
+                    continue
+                await self._poll()
                 log.info("shipping the audit log's tail at once", extra={"reason": reason})
                 for lane in self._lanes:
                     lane.flush()
-            if self._gets_on():
-                beat()
-            reason = await self._context.wake.wait(wake.AUDIT, self._poll_s)
 
     def _gets_on(self) -> bool:
         return all(lane.silent_s() < _LONGEST_STEP_S for lane in self._lanes)
 
     async def _poll(self) -> None:
-        async with self._polling:
-            ready = await in_daemon_thread(self._look, name="audit poll")
-        for lane in ready:
+        """Look now; all that is in the files at this moment is seen when it returns."""
+        for lane in await in_daemon_thread(self._look, name="audit look"):
             lane.wake()
 
     def _look(self) -> list[Lane]:
-        """Poll once; in a thread."""
-        now = self._clock.monotonic()
-        self._tail.poll(now)
-        ready = [lane for lane in self._lanes if lane.look()]
-        self._truncated += len(self._tail.cut_off)
-        for file in list(self._tail.cut_off):
-            self._tail.forget(file)
-        for file in self._tail.all():
-            if self._tail.finished(file, now) and not any(
-                str(file.path) in lane.lag.files or lane.shipper.cursor is None
-                for lane in self._lanes
-            ):
+        """Look once, in a thread; return the lanes that have something to ship."""
+        with self._looking:
+            if self._ended:  # a look that was late must open nothing again
+                return []
+            now = self._clock.monotonic()
+            self._tail.poll(now)
+            ready = [lane for lane in self._lanes if lane.look()]
+            self._truncated += len(self._tail.cut_off)
+            for file in list(self._tail.cut_off):
                 self._tail.forget(file)
-        for lane in self._lanes:
-            self._prune(lane)
-        self._removed.look(now)
-        return ready
+            for file in self._tail.all():
+                if self._tail.finished(file, now) and not any(
+                    str(file.path) in lane.lag.files or lane.shipper.cursor is None
+                    for lane in self._lanes
+                ):
+                    self._tail.forget(file)
+            for lane in self._lanes:
+                self._prune(lane)
+            self._removed.look(now)
+            return ready
 
-    def _save_the_rest(self) -> None:
-        try:
-            self._removed.end(self._clock.monotonic())
-        except Exception:
-            log.exception("the rest of removed files can't be saved")  # and the stop goes on
+    def _end(self) -> None:
+        with self._looking:
+            try:
+                self._removed.end(self._clock.monotonic())
+            except Exception:
+                log.exception("the rest of removed files can't be saved")  # and the stop goes on
+            self._tail.close()
+            self._ended = True
 
     def _prune(self, lane: Lane) -> None:
         cursor = lane.shipper.cursor

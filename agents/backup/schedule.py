@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
@@ -57,9 +58,8 @@ class Schedule:
 
     def after(self, moment: datetime) -> datetime:
         """Return the first run after a moment, with its lateness, in the zone."""
-        zone = ZoneInfo(self.zone)
         # Lateness is taken off first, or a run that is due between the two would be left out.
-        return next(CronSim(self.cron, (moment - self.lateness).astimezone(zone))) + self.lateness
+        return _next(self.cron, self.zone, moment - self.lateness) + self.lateness
 
     def due(self, last: datetime | None, now: datetime) -> datetime:
         """Return when to run: a moment in the past where a run was missed.
@@ -73,6 +73,12 @@ class Schedule:
         if last is None or last > now + _FUTURE:
             return now if last is None else self.after(now)
         return self.after(last)
+
+
+@lru_cache(maxsize=64)
+def _next(cron: str, zone: str, moment: datetime) -> datetime:
+    # Each status tells when the next run is, and asks of the same last one until there is another.
+    return next(CronSim(cron, moment.astimezone(ZoneInfo(zone))))
 
 
 def latest(runs: Iterable[datetime], now: datetime) -> datetime | None:

@@ -26,7 +26,7 @@ from flowrex.switch import State
 
 _log = logging.getLogger(__name__)
 
-_TICK_S = 1.0
+_TICK_S = 5.0
 # A watch that hangs is as bad as one that is dead: the watchdog is to end it.
 _WATCH_SILENT_S = 90.0
 _TRIES = 5

@@ -22,7 +22,7 @@ from flowrex.errors import FlowrexError, LockHeld, PermissionRefused
 
 log = logging.getLogger(__name__)
 
-_LOOK_S = 30.0
+_LOOK_S = 60.0
 # What failed is tried again after so long, then twice as long, up to an hour.
 
 
@@ -73,7 +73,7 @@ class SnapshotTask:
         self._stopping = threading.Event()
 
     async def run(self, beat: Beat) -> None:
-        """Look every half minute what is due, and take it, until cancelled."""
+        """Look every minute what is due, and take it, until cancelled."""
         self._stopping.clear()
         while True:
             beat()

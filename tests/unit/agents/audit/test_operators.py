@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +14,12 @@ import pytest
 from agents.audit.operators import Operators
 from agents.audit.own import PATTERN, OwnTrail
 from agents.context import Context
+from agents.supervised import Beat
 from flowrex import keys
 from flowrex.audit import outbox
 from flowrex.audit.record import Link, follow
 from flowrex.errors import LockHeld, PermissionRefused
+from flowrex.testing.clock import FakeClock
 from flowrex.testing.consul import FakeConsul
 
 
@@ -152,3 +157,47 @@ def test_another_environments_are_left_alone(
 ) -> None:
     consul.kv_put(keys.outbox_entry("elsewhere", "x"), "{}")
     assert task.carry() == 0
+
+
+@asynccontextmanager
+async def running(task: Operators) -> AsyncIterator[None]:
+    running = asyncio.create_task(task.run(Beat(FakeClock())))
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def carried(task: Operators, count: int) -> None:
+    async with asyncio.timeout(10):
+        while task.status()["carried"] < count:
+            await asyncio.sleep(0.01)
+
+
+async def test_what_is_left_is_carried_at_once(
+    task: Operators, consul: FakeConsul, context: Context
+) -> None:
+    async with running(task):
+        for count, verb in enumerate(("run", "promote"), 1):
+            leave(consul, context, verb)
+            await carried(task, count)
+
+
+async def test_what_another_agent_left_undone_is_taken_up(
+    task: Operators, consul: FakeConsul, context: Context, clock: FakeClock
+) -> None:
+    session = consul.session_create("another", 30, behavior="delete")
+    key = keys.outbox_lock(context.settings.environment)
+    assert consul.kv_put(key, json.dumps({"node": "n2"}), acquire=session)
+    leave(consul, context, "run")
+    async with running(task):
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+            await clock.advance(5)
+        assert task.status()["carried"] == 0
+        consul.session_destroy(session)
+        async with asyncio.timeout(10):
+            while not task.status()["carried"]:
+                await asyncio.sleep(0.01)
+                await clock.advance(5)
