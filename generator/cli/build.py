@@ -11,6 +11,7 @@ from flowrex import __version__
 from flowrex.command.output import Progress, emit, show
 from flowrex.errors import UsageError
 from generator.cli import build_images
+from generator.cli.changing import recorded_push
 from generator.cli.context import load_environment, project_root
 from generator.cli.options import json_option, override_option
 
@@ -61,6 +62,8 @@ def command(
     of the same environment puts them into its registry. Their digests are written into dist/, from
     where the environment takes them.
 
+    --push leaves a record of who pushed what, so it needs Consul, as the verbs that deploy do.
+
     \b
     Examples:
       flowrexctl build
@@ -106,7 +109,9 @@ def command(
         pushed: list[Pushed | None] = [None] * len(made)
         if environment and store:
             progress(f"built {version}; uploading …")
-            pushed = [push(one, store, environment.s3.artifacts_bucket) for one in made]
+            with recorded_push(environment, version) as came:
+                pushed = [push(one, store, environment.s3.artifacts_bucket) for one in made]
+                came["pushed"] = {one.name: one.sha256 for one in made}
     finally:
         progress.clear()
     documents = [
@@ -149,7 +154,9 @@ def _agent(
         pushed = None
         if environment and store:
             progress(f"built flowrex-agent {version}; uploading …")
-            pushed = push(packages.tarball, store, environment.s3.artifacts_bucket)
+            with recorded_push(environment, version) as came:
+                pushed = push(packages.tarball, store, environment.s3.artifacts_bucket)
+                came["pushed"] = {"agent": packages.tarball.sha256}
     finally:
         progress.clear()
     if as_json:

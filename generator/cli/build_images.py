@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowrex.command.output import Progress, emit, show, table
+from generator.cli.changing import recorded_push
 from generator.cli.context import load_environment, project_root
 
 if TYPE_CHECKING:
@@ -78,7 +79,9 @@ def run(name: str, overrides: tuple[str, ...], choice: Choice, *, as_json: bool)
             tell=tell,
         )
         if choice.push:
-            made = build.push(root, made, found, tell=tell)
+            with recorded_push(environment, release.version) as came:
+                made = build.push(root, made, found, tell=tell)
+                came["pushed"] = {name: one.digest for name, one in made.images.items()}
     finally:
         progress.clear()
     _show(made, as_json=as_json)

@@ -15,6 +15,7 @@ from generator.cli.telling import Teller, outcomes_document, outcomes_table
 
 if TYPE_CHECKING:
     from generator.deploy import Outcome
+    from generator.environment import Environment
     from generator.postdeploy.checklist import Validator
     from generator.setup import Setup
 
@@ -97,3 +98,24 @@ def finish(setup: Setup, outcomes: Sequence[Outcome], *, as_json: bool) -> None:
         output.emit(outcomes_document(setup.environment.name, outcomes), 0)
     else:
         output.show(outcomes_table(outcomes))
+
+
+@contextmanager
+def recorded_push(environment: Environment, version: str) -> Iterator[dict[str, Any]]:
+    """Keep a record of what is pushed to where an environment takes it from.
+
+    Args:
+        environment: the settings.
+        version: of what is pushed.
+
+    Yields:
+        A mapping for what came of it.
+
+    Raises:
+        ServerUnreachable: Consul, which keeps it, is away; nothing is pushed then.
+    """
+    from generator import access, audit
+
+    consul = access.consul(environment)
+    with audit.recorded(consul, environment.name, "build", "", version=version) as came:
+        yield came

@@ -15,6 +15,13 @@ def look(ground: Ground) -> Finding:
     asked = prometheus.find(ground.consul, ground.fetch)
     since_s = (ground.now - ground.since).total_seconds() if ground.since else _SHORTEST_S
     seen = sample(asked, _JOB, canary=False, window_s=max(since_s, _SHORTEST_S))
+    if not seen.requests:
+        # `traffic` has sent some: either nobody counts them, or they were not collected yet.
+        return failed(
+            "Prometheus has counted no request, so nothing is known of errors",
+            hint=f"flowrexctl verify {ground.environment.name}, when it has; the check `metrics` "
+            "says whether it reaches the backend.",
+        )
     most = ground.environment.validation.max_error_percent
     line = f"{seen.errors:.0f} of {seen.requests:.0f} requests failed, {seen.error_percent:.2f} %"
     if seen.error_percent > most:

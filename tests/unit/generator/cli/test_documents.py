@@ -18,8 +18,9 @@ from flowrex.audit.record import Link
 from flowrex.audit.segment import FileId
 from flowrex.command import output
 from flowrex.consul import ConsulClient
+from flowrex.errors import ServerUnreachable
 from flowrex.testing.s3 import FakeS3
-from generator import artifact, audited, evidence, render
+from generator import access, artifact, audit, audited, evidence, render
 from generator.artifact import agent as agent_artifact
 from generator.artifact import frontend
 from generator.artifact.agent import Package, Packages
@@ -229,7 +230,7 @@ def test_the_first_day_of_a_release(
 
 class TestBuild:
     @pytest.fixture(autouse=True)
-    def _made(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _made(self, folder: Path, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
         def made(name: str) -> Artifact:
             path = Path(f"dist/flowrex-{name}.tar.gz")
             return Artifact(name, "1.0.0", "f" * 64, 9, None, "v18", None, path, Path("m.json"))
@@ -241,22 +242,44 @@ class TestBuild:
         monkeypatch.setattr(agent_artifact, "build", lambda *_, **__: packages)
         monkeypatch.setattr(pushing, "store_of", lambda *_: FakeS3())
         monkeypatch.setattr(artifact, "push", lambda *_: pushed)
+        monkeypatch.setattr(access, "consul", lambda environment: rig.consul)
 
     def test_of_the_application(self, document: Document) -> None:
         assert "url" not in document("build", "--version", "1.0.0")["frontend"]
 
-    def test_that_is_pushed(self, document: Document) -> None:
+    def test_that_is_pushed(self, document: Document, rig: Rig) -> None:
         assert document("build", "--push", "prod")["frontend"]["uploaded"] is True
+        (record,) = audit.history(cast("ConsulClient", rig.consul), "prod")
+        assert (record.verb, record.outcome) == ("build", "done")
+        assert record.details["pushed"] == {"app": "f" * 64, "frontend": "f" * 64}
 
-    def test_of_images(self, document: Document, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_of_images(self, document: Document, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
         app = Built("registry/app:1.0.0", "sha256:1", 9)
         made = Manifest("1.0.0", "registry", None, {"app": app})
         monkeypatch.setattr(builder, "find", lambda *_: None)
         monkeypatch.setattr(images, "build", lambda *_, **__: made)
         monkeypatch.setattr(images, "push", lambda *_, **__: made.pushed({"app": "sha256:2"}))
+        consul = cast("ConsulClient", rig.consul)
         assert document("build", "--images", "prod")["images"]["app"]["digest"] is None
+        assert not audit.history(consul, "prod")
         pushed = document("build", "--images", "prod", "--push", "prod")
         assert pushed["images"]["app"]["digest"] == "sha256:2"
+        assert audit.history(consul, "prod")[0].details["pushed"] == {"app": "sha256:2"}
+
+    def test_that_is_not_pushed_where_nobody_can_be_told(
+        self, document: Document, rig: Rig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def push(*_: object) -> None:
+            raise AssertionError("it was pushed")
+
+        def refuse(*_: object, **__: object) -> bool:
+            raise ServerUnreachable("Consul is away")
+
+        monkeypatch.setattr(artifact, "push", push)
+        monkeypatch.setattr(rig.consul, "kv_put", refuse)
+        with pytest.raises(SystemExit) as left:
+            cli.main(["build", "--push", "prod"])
+        assert left.value.code == ServerUnreachable.exit_status
 
     def test_of_the_agent(self, document: Document) -> None:
         kinds = [one["kind"] for one in document("build", "--agent")["packages"]]

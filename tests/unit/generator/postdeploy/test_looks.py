@@ -122,6 +122,11 @@ class TestErrors:
         world.fetch = ask  # type: ignore[method-assign]
         assert world.look(errors.look).passed is well
 
+    def test_where_no_request_is_counted_nothing_is_known(self, world: World) -> None:
+        world.fetch = lambda url, params=None: vector()  # type: ignore[method-assign]
+        found = world.look(errors.look)
+        assert (found.passed, "counted no request" in found.text) == (False, True)
+
 
 class TestAlerts:
     def test_the_one_that_always_fires_has_to_arrive(self, world: World) -> None:
