@@ -17,6 +17,8 @@ _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Settings have five levels. What is made of a file calls itself once for each, and so does libyaml,
 # which ends the process where there are too many.
 _DEEPEST = 32
+# A few lines of aliases can stand for more values than there is memory.
+_MOST = 100_000
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def read(path: Path, shown_as: str) -> Value:
 
     Raises:
         ConfigurationError: the file is missing, is not YAML, holds a key twice, refers to itself,
-            is nested too deep, or is no mapping.
+            is nested too deep, stands for too many values, or is no mapping.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -59,7 +61,7 @@ def read(path: Path, shown_as: str) -> Value:
         raise ConfigurationError(f"is not UTF-8: {error.reason}", path=shown_as) from error
     loader = _Loader(text)
     try:
-        refuse_depth(text, shown_as)
+        refuse_excess(text, shown_as)
         node = loader.get_single_node()
         if node is None:
             return Value({}, shown_as, 1)
@@ -78,8 +80,8 @@ def read(path: Path, shown_as: str) -> Value:
     return value
 
 
-def refuse_depth(text: str, shown_as: str) -> None:
-    """Refuse YAML that is nested too deep, before anything is made of it.
+def refuse_excess(text: str, shown_as: str) -> None:
+    """Refuse YAML that is nested too deep or stands for too much, before anything is made of it.
 
     Args:
         text: the YAML.
@@ -89,15 +91,39 @@ def refuse_depth(text: str, shown_as: str) -> None:
         ConfigurationError: it is.
         yaml.YAMLError: it is no YAML.
     """
-    depth = 0
+    # How many values each collection that is open stands for, and each that has a name.
+    open_: list[tuple[str | None, int]] = [(None, 0)]
+    named: dict[str, int] = {}
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > _DEEPEST:
-                mark = event.start_mark
-                raise _too_deep(shown_as, mark.line + 1 if mark else None)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+            open_.append((event.anchor, 1))
+            if len(open_) - 1 > _DEEPEST:
+                raise _too_deep(shown_as, _line(event))
+            continue
+        if isinstance(event, yaml.CollectionEndEvent):
+            name, count = open_.pop()
+            if name is not None:
+                named[name] = count
+        elif isinstance(event, yaml.AliasEvent):
+            count = named.get(str(event.anchor), 1)
+        elif isinstance(event, yaml.ScalarEvent):
+            count = 1
+        else:
+            continue
+        outer, before = open_[-1]
+        open_[-1] = (outer, before + count)
+        if before + count > _MOST:
+            raise ConfigurationError(
+                f"stands for more than {_MOST} values, which no settings are",
+                path=shown_as,
+                line=_line(event),
+                hint="Write out what its aliases (`*name`) stand for.",
+            )
+
+
+def _line(event: yaml.Event) -> int | None:
+    mark = event.start_mark
+    return mark.line + 1 if mark else None
 
 
 def _too_deep(path: str, line: int | None) -> ConfigurationError:

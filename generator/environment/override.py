@@ -10,7 +10,7 @@ import yaml
 from flowrex.errors import ConfigurationError
 from flowrex.settings.declare import Duration
 from flowrex.settings.schema import Setting, settings
-from flowrex.settings.source import Value, refuse_depth
+from flowrex.settings.source import Value, refuse_excess
 from generator.environment.model import Environment
 
 
@@ -80,7 +80,7 @@ def _is_text(setting: Setting) -> bool:
 
 def _read(written: str, source: str) -> object:
     try:
-        refuse_depth(written, source)
+        refuse_excess(written, source)
         return yaml.safe_load(written)
     except (yaml.YAMLError, ValueError):
         return written  # as text it is refused, in words that say what is expected in its stead

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from flowrex.errors import RenderError
+from flowrex.settings.source import refuse_excess
 from generator.environment.model import Environment
 
 # The role of Vault's login for workload identities, which is bound to the job of the same name.
@@ -21,6 +22,7 @@ def configuration(environment: Environment) -> str:
 
     Raises:
         RenderError: `agent.settings` is no YAML, or no settings by name.
+        ConfigurationError: it is nested too deep, or stands for too much.
     """
     return yaml.safe_dump(_laid_over(_own(environment), _more(environment)), sort_keys=False)
 
@@ -53,6 +55,7 @@ def _own(environment: Environment) -> dict[str, Any]:
 
 def _more(environment: Environment) -> dict[str, Any]:
     try:
+        refuse_excess(environment.agent.settings, "agent.settings")
         more = yaml.safe_load(environment.agent.settings) or {}
     except yaml.YAMLError as error:
         raise RenderError(f"agent.settings is not valid YAML: {error}") from error

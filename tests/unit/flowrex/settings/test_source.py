@@ -10,6 +10,8 @@ from flowrex.errors import ConfigurationError
 from flowrex.settings import source
 
 _CHAIN = "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 200))
+# A few lines that stand for two to the power of thirty values.
+_BOMB = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 30))
 
 
 @pytest.mark.parametrize(
@@ -22,6 +24,7 @@ _CHAIN = "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1
         ("x: " + "[" * 200_000, "1: is nested deeper than 32 levels"),
         ("x:\n" + "".join(" " * n + "a:\n" for n in range(1, 40)), "is nested deeper than 32"),
         (_CHAIN, "is nested deeper than 32 levels"),
+        (_BOMB, "15: stands for more than 100000 values"),
         (
             "x: 1\n? &a [*a]\n: 1\n",
             "2: a list or a group of settings stands where a name is expected",
