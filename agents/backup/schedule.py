@@ -67,11 +67,11 @@ class Schedule:
         However many were missed, it is one run that is due.
 
         Args:
-            last: when the last run began; None where there was none, which makes one due at once.
+            last: when the last run began. None, or a time of the future, makes one due at once.
             now: the time.
         """
         if last is None or last > now + _FUTURE:
-            return now if last is None else self.after(now)
+            return now
         return self.after(last)
 
 

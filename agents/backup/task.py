@@ -67,8 +67,7 @@ class Job:
 
     def wanted(self, now: datetime) -> bool:
         """Tell whether its time has come, also where it has to wait after a failure."""
-        last = latest([self.last] if self.last else [], now)
-        return self.schedule.due(last, now) <= now
+        return self.schedule.due(self.last, now) <= now
 
     def failed(self, now: datetime, why: str) -> None:
         """Take note of a failure."""

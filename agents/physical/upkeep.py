@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
 from agents.alarms import Alarm, Alarms
-from agents.backup.schedule import Schedule
+from agents.backup.schedule import Schedule, latest
 from agents.context import Context
 from agents.lock import HeldLock
 from agents.physical import alone
@@ -247,17 +247,18 @@ class Upkeep:
 
     def _last_full(self) -> datetime | None:
         """Return when the last full backup was begun: the repository knows, whoever took it."""
-        repository = self._watch.repository
-        full = repository.newest_full() if repository else None
-        return full.started if full else None
+        return self._last_of({"full"})
 
     def _last_any(self) -> datetime | None:
+        # Without a full one, which is due itself, there is nothing to differ from.
+        return self._last_of({"full", "diff", "incr"}) or self._context.clock.now()
+
+    def _last_of(self, kinds: Collection[str]) -> datetime | None:
+        """Return when the last good backup was begun; one of the future says nothing."""
         repository = self._watch.repository
-        newest = repository.newest if repository else None
-        if newest is None:
-            # Without a full one, which is due itself, there is nothing to differ from.
-            return self._context.clock.now()
-        return newest.started
+        known = repository.backups if repository else ()
+        found = [one.started for one in known if one.kind in kinds and not one.error]
+        return latest(found, self._context.clock.now())
 
     def _save(self) -> None:
         self._state.save(self._path)

@@ -52,6 +52,27 @@ async def test_a_missed_one_is_made_up_for_once(rig: Rig) -> None:
     ]
 
 
+async def test_a_backup_of_the_future_holds_no_other_up_and_is_made_up_for_once(
+    rig: Rig,
+) -> None:
+    later = backup("20280301-120000F", datetime(2028, 3, 1, 12, tzinfo=UTC), wal=4)
+    rig.programs.info = document(
+        backup(FULL, datetime(2026, 2, 22, 2, 35, tzinfo=UTC), wal=2), later
+    )
+    assert (await rounds(rig))[0] == "backup --type=full"
+    rig.programs.info = document(
+        backup(FULL, datetime(2026, 3, 1, 12, 5, tzinfo=UTC), wal=2), later
+    )
+    rig.watch.look_again()
+    rig.clock.time += timedelta(minutes=10)
+    assert not [verb for verb in await rounds(rig) if verb.startswith("backup")]
+
+
+async def test_a_check_of_the_future_is_made_again(rig: Rig) -> None:
+    rig.upkeep._state.checked_at = rig.clock.now() + timedelta(days=400)
+    assert "check" in await rounds(rig)
+
+
 async def test_a_repository_that_was_not_seen_is_not_written_to(rig: Rig) -> None:
     rig.programs.fails["info"] = ServerUnreachable("away")
     assert await rounds(rig) == []
