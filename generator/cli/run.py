@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowrex.command import output
-from flowrex.errors import UsageError
+from flowrex.errors import HardStop, UsageError
 from generator.cli import context, question
 from generator.cli.carrying import carry_out
 from generator.cli.changing import lock_wait_option, reason_option
@@ -90,7 +90,7 @@ def command(
       flowrexctl run dev --yes --set backend.env.LOG_LEVEL=debug
       flowrexctl run prod --override monitoring --reason "Prometheus is being moved"
     """
-    from generator import access
+    from generator import access, audit
     from generator.asked import Asked
     from generator.preflight import stops
 
@@ -100,7 +100,15 @@ def command(
             hint="Leave JOB and --set to `flowrexctl plan ENV --out FILE`.",
         )
     environment = context.load_environment(environment_name, overrides)
-    stops.check_overrides(environment.preflight, overrides_of_stops, reason)
+    try:
+        stops.check_overrides(environment.preflight, overrides_of_stops, reason)
+    except HardStop as refusal:
+        # Nothing was begun; that somebody tried is worth knowing all the same.
+        tried = {"overrides": list(overrides_of_stops)}
+        with audit.recorded(
+            access.consul(environment), environment.name, "run", reason or "", **tried
+        ):
+            raise refusal
     asked = Asked(overrides, promote, auto_promote, skip_backup, overrides_of_stops)
     nomad = access.nomad(environment)
     made_from = None

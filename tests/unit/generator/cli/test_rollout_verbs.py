@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from flowrex.command import output
-from generator import git, release
+from flowrex.consul import ConsulClient
+from flowrex.errors import HardStop
+from generator import audit, git, release
 from generator.checks.model import Ground, Looked
+from generator.cli import context
 from generator.deploy import deploy
+from generator.environment import Environment
 from generator.lock import hold
 from generator.preflight import stops
 from generator.render.catalog import JOBS
@@ -99,6 +104,21 @@ def test_a_failed_run_exits_5(flowrexctl: Flowrexctl, wanted: dict[str, dict[str
     done = flowrexctl("run", "dev", "--yes")
     assert done.status == 5
     assert "backend version 0 was not deployed" in done.err
+
+
+def test_who_tries_to_override_what_may_not_be_is_refused_and_recorded(
+    flowrexctl: Flowrexctl, rig: Rig, dev: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = replace(dev.preflight, stops=replace(dev.preflight.stops, caps="enforced"))
+    monkeypatch.setattr(
+        context, "load_environment", lambda name, overrides=(): replace(dev, preflight=strict)
+    )
+    done = flowrexctl("run", "dev", "--yes", "--override", "caps", "--reason", "in a hurry")
+    assert done.status == HardStop.exit_status
+    assert rig.nomad.written == []
+    (record,) = audit.history(cast("ConsulClient", rig.consul), "dev")
+    assert (record.verb, record.outcome, record.reason) == ("run", "HardStop", "in a hurry")
+    assert record.details == {"overrides": ["caps"]}
 
 
 def test_a_run_beside_another_exits_8(flowrexctl: Flowrexctl, rig: Rig) -> None:
