@@ -60,7 +60,8 @@ class Operators:
                 if self._waiting:
                     await in_daemon_thread(self.carry, name="audit operators")
                 self._problem = ""
-                continue
+                if index:  # without one the next query would not wait
+                    continue
             except LockHeld:
                 self._problem = ""  # another agent is at it
             except (FlowrexError, OSError) as error:
