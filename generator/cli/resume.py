@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from generator.cli import context, question
 from generator.cli.carrying import carry_out
 from generator.cli.changing import lock_wait_option, reason_option
 from generator.cli.options import environment_argument, json_option
+
+if TYPE_CHECKING:
+    from generator.origin import Origin
 
 _LEFT = {
     "create": "deploy it",
@@ -60,7 +64,7 @@ def command(
       flowrexctl resume prod --yes --plan release.plan
     """
     from flowrex.duration import seconds
-    from generator import access, asked, planfile, release, resume
+    from generator import access, asked, origin, planfile, release, resume
     from generator.render import each_job
 
     plain = context.load_environment(environment_name, ())
@@ -77,6 +81,10 @@ def command(
         jobs = list(each_job(environment, context.project_root(), chosen))
     steps = resume.steps(access.nomad(environment), wanted, jobs, environment.name)
     left = [step for step in steps if step.action != "none"]
+    if made_from is None:
+        _tell_other(
+            record.revision, origin.of_project(context.project_root(), None, migrates=False)
+        )
     output.say(f"The run of {record.started} by {record.who} left this to do:")
     rows = [(one.job.name, _LEFT[one.action]) for one in left]
     output.say(output.table(rows, ("JOB", "LEFT TO DO")) if rows else "nothing but its record.")
@@ -104,3 +112,13 @@ def command(
         made_from=made_from,
         as_json=as_json,
     )
+
+
+def _tell_other(began: str | None, here: Origin) -> None:
+    """Say where the specs are the same, and the project they are rendered from is another."""
+    if began != here.revision:
+        one, other = (revision or "no git repository" for revision in (began, here.revision))
+        output.say(
+            f"It began from {one}, and here is {other}: both render the same, and the rest is "
+            "judged and recorded as what is here."
+        )

@@ -349,6 +349,16 @@ def test_resume_does_what_a_run_that_was_cut_off_had_not_begun(
     assert flowrexctl("resume", "dev").status == 2
 
 
+def test_resume_tells_that_the_run_began_from_another_commit(
+    flowrexctl: Flowrexctl, canary: None, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = release.history(rig.consul, "dev")[0]  # type: ignore[arg-type]
+    monkeypatch.setattr(git, "revision", lambda root, paths: record.revision)
+    assert "It began from" not in flowrexctl("resume", "dev").err
+    monkeypatch.setattr(git, "revision", lambda root, paths: "b" * 40)
+    assert f"and here is {'b' * 40}: both render the same" in flowrexctl("resume", "dev").err
+
+
 def test_resume_refuses_other_specs(
     flowrexctl: Flowrexctl, canary: None, wanted: dict[str, dict[str, Any]], rig: Rig
 ) -> None:
