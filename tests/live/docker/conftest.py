@@ -69,7 +69,7 @@ class Containers:
         )
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def own_engine() -> Iterator[Engine]:
     with engine.running() as own:
         yield own
@@ -78,7 +78,7 @@ def own_engine() -> Iterator[Engine]:
     assert not own.folder.exists()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def containers(
     own_engine: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Containers]:
