@@ -31,7 +31,7 @@ class Polling:
 
         Args:
             look: looks once, and returns who is to be woken; may block.
-            every_s: seconds between two looks.
+            every_s: seconds between two looks, by the machine's clock.
             clock: tells for how long a look has not come back.
         """
         self._look = look
